@@ -1,0 +1,1 @@
+"""The easm grammar, shipped as the package ``nvm_lsp.grammar``."""
