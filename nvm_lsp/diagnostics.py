@@ -1,0 +1,174 @@
+"""What is said about a program: kinds of flaws with their pages, diagnostics and their fixes.
+
+It knows neither what finds a flaw nor how a diagnostic is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from inspect import cleandoc
+from types import MappingProxyType
+
+from nvm_lsp.source import Location, Span
+
+__all__ = [
+    "KINDS",
+    "Applicability",
+    "Diagnostic",
+    "Edit",
+    "Fix",
+    "Kind",
+    "Problem",
+    "Related",
+    "Severity",
+    "define_kind",
+]
+
+
+class Severity(Enum):
+    """How bad it is; ``OFF`` silences a kind."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    HINT = "hint"
+    OFF = "off"
+
+    @property
+    def rank(self) -> int:
+        """0 for an error, rising as it matters less."""
+        return list(Severity).index(self)
+
+
+class Applicability(Enum):
+    """Whether a fix keeps the program's meaning (SAFE), may change it (UNSAFE), or is a choice."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of flaw. ``page`` is Markdown: the text of explain, hover, docs and SARIF help."""
+
+    code: str
+    name: str
+    severity: Severity
+    page: str
+
+    @property
+    def summary(self) -> str:
+        """The page's first paragraph, on one line."""
+        return " ".join(self.page.split("\n\n", 1)[0].split())
+
+
+_KINDS: dict[str, Kind] = {}
+#: Every kind that was defined, by code.
+KINDS: Mapping[str, Kind] = MappingProxyType(_KINDS)
+
+
+def define_kind(
+    code: str, name: str, page: str, severity: Severity = Severity.ERROR
+) -> Kind:
+    """Defines a kind of flaw once for all.
+
+    Raises:
+        ValueError: the code or the name is taken.
+    """
+    if code in _KINDS or any(kind.name == name for kind in _KINDS.values()):
+        raise ValueError(f"diagnostic {code} ({name}) is defined already")
+    _KINDS[code] = kind = Kind(code, name, severity, cleandoc(page))
+    return kind
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement of a stretch of a file; an insertion where the span is empty."""
+
+    location: Location
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A way to mend a flaw: ``title`` is in the imperative."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    applicability: Applicability = Applicability.SAFE
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that belongs to a diagnostic, and what it has to do with it."""
+
+    location: Location
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A flaw found in one line, before it is known where that line stands: columns only.
+
+    ``replacement`` is the text that would mend the stretch, if one is known for sure enough.
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    message: str
+    hint: str = ""
+    replacement: str | None = None
+
+    def at(
+        self, path: str, line: int, related: tuple[Related, ...] = ()
+    ) -> Diagnostic:
+        """The problem as a diagnostic of a file's line."""
+        location = Location(path, Span.of_line(line, self.start, self.end))
+        fixes: tuple[Fix, ...] = ()
+        if self.replacement is not None:
+            fixes = (
+                Fix(
+                    f"Replace with {self.replacement}",
+                    (Edit(location, self.replacement),),
+                    Applicability.MANUAL,
+                ),
+            )
+        return Diagnostic(self.kind, location, self.message, self.hint, related, fixes)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A flaw at a place. ``severity`` is the kind's, unless the configuration says otherwise."""
+
+    kind: Kind
+    location: Location
+    message: str
+    hint: str = ""
+    related: tuple[Related, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    severity: Severity = field(default=Severity.OFF)
+
+    def __post_init__(self) -> None:
+        if self.severity is Severity.OFF:
+            object.__setattr__(self, "severity", self.kind.severity)
+
+    @property
+    def code(self) -> str:
+        return self.kind.code
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        start = self.location.span.start
+        return (self.location.path, start.line, start.column, self.code, self.message)
+
+    def lines(self) -> Iterator[str]:
+        """The diagnostic as plain text lines: place, code, message; then hint and other places."""
+        yield f"{self.location}: {self.severity.value}[{self.code}] {self.message}"
+        for other in self.related:
+            yield f"  {other.location}: {other.message}"
+        if self.hint:
+            yield f"  hint: {self.hint}"
