@@ -1,0 +1,29 @@
+"""Assembler and disassembler of easm."""
+
+from nvm_lsp.assembler.assembler import (
+    Assembly,
+    Operation,
+    Origin,
+    SourceMap,
+    assemble,
+    assemble_file,
+    assemble_text,
+)
+from nvm_lsp.assembler.loader import FileLoader, Loader, MemoryLoader, Unreadable
+from nvm_lsp.assembler.symbols import Symbol, Symbols
+
+__all__ = [
+    "Assembly",
+    "FileLoader",
+    "Loader",
+    "MemoryLoader",
+    "Operation",
+    "Origin",
+    "SourceMap",
+    "Symbol",
+    "Symbols",
+    "Unreadable",
+    "assemble",
+    "assemble_file",
+    "assemble_text",
+]

@@ -1,0 +1,143 @@
+"""What names mean while a program is expanded, before any offset is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nvm_lsp.assembler.errors import CIRCULAR_CONSTANT
+from nvm_lsp.assembler.expressions import (
+    EvaluationError,
+    NeedsLayout,
+    evaluate_any,
+)
+from nvm_lsp.assembler.program import Constant, Macro, Scope, Trail
+from nvm_lsp.diagnostics import Problem
+from nvm_lsp.opcodes import FORKS
+from nvm_lsp.syntax import tree as t
+
+__all__ = ["AlreadyReported", "Environment", "ExpansionNames"]
+
+#: Stands for "known only after the layout" among the dependencies of a fragment.
+LATE = object()
+
+
+class AlreadyReported(Exception):  # noqa: N818 -- the error itself was said elsewhere
+    """A value is missing because of a flaw that has its diagnostic already."""
+
+
+@dataclass(slots=True)
+class Environment:
+    """Constants, macros and the target's fork; ``report`` takes problems of constants."""
+
+    fork: int
+    constants: dict[str, Constant] = field(default_factory=dict)
+    macros: dict[str, Macro] = field(default_factory=dict)
+    excused: set[str] = field(default_factory=set)
+    report: Callable[[Constant, Problem], None] = lambda constant, problem: None
+    _values: dict[str, int | bytes | object] = field(default_factory=dict)
+    _active: list[str] = field(default_factory=list)
+
+    def predefined(self, name: str) -> int | None:
+        """The value of ``fork`` and ``fork.<name>``: the age of forks, so that they compare."""
+        if name == "fork":
+            return self.fork
+        if name.startswith("fork."):
+            fork = FORKS.get(name[5:])
+            return fork.index if fork else None
+        return None
+
+    def lookup(self, name: str) -> object:
+        """A constant's value, LATE if it needs the layout, AlreadyReported, or None if unknown."""
+        value = self.predefined(name)
+        if value is not None:
+            return value
+        constant = self.constants.get(name)
+        if constant is None:
+            return AlreadyReported if name in self.excused else None
+        if constant.value is not None:
+            return constant.value
+        if name not in self._values:
+            self._values[name] = self._evaluate(constant)
+        return self._values[name]
+
+    def forget_values(self) -> None:
+        """Drops what was computed while later constants were not yet defined."""
+        self._values.clear()
+
+    def _evaluate(self, constant: Constant) -> object:
+        assert constant.definition is not None
+        name = constant.name
+        if name in self._active:
+            chain = [*self._active[self._active.index(name) :], name]
+            word = constant.definition.name
+            self.report(
+                constant,
+                Problem(
+                    CIRCULAR_CONSTANT, word.start, word.end,
+                    f"{name} is defined by itself: {' -> '.join(chain)}",
+                    "give one of them a value of its own",
+                ),
+            )
+            return AlreadyReported
+        self._active.append(name)
+        try:
+            return evaluate_any(constant.definition.value, ExpansionNames(self, None, {}))
+        except NeedsLayout:
+            return LATE
+        except AlreadyReported:
+            return AlreadyReported
+        except EvaluationError as error:
+            self.report(constant, error.problem)
+            return AlreadyReported
+        finally:
+            self._active.pop()
+
+
+@dataclass(slots=True)
+class ExpansionNames:
+    """Names at one place of an expansion; notes in ``dependencies`` what was looked up."""
+
+    environment: Environment
+    scope: Scope | None
+    dependencies: dict[tuple[str, str], object]
+
+    def name(self, name: t.Name) -> int | bytes:
+        text = name.text
+        scope = self.scope
+        if scope is not None:
+            if text in scope.broken:
+                raise AlreadyReported
+            if text in scope.parameters:
+                expression, outer, line, trail = scope.parameters[text]
+                return parameter_value(
+                    expression, ExpansionNames(self.environment, outer, self.dependencies),
+                    line, trail,
+                )
+            if text in scope.labels:
+                raise NeedsLayout
+        if text == "pc" and not name.at:
+            raise NeedsLayout
+        value = None if name.at else self.environment.lookup(text)
+        self.dependencies["name", text] = value
+        if value is None or value is LATE:
+            raise NeedsLayout
+        if value is AlreadyReported:
+            raise AlreadyReported
+        assert isinstance(value, (int, bytes))
+        return value
+
+    def length(self, name: t.Name) -> int:
+        raise NeedsLayout
+
+
+def parameter_value(
+    expression: t.Expression, names: ExpansionNames, line: int, trail: Trail
+) -> int | bytes:
+    """An argument's value; an error in it belongs to the line that passed it."""
+    try:
+        return evaluate_any(expression, names)
+    except EvaluationError as error:
+        if error.site is None:
+            error.site = (line, trail)
+        raise
