@@ -9,6 +9,7 @@ from nvm_lsp.assembler.assembler import (
     assemble_file,
     assemble_text,
 )
+from nvm_lsp.assembler.disassembler import disassemble
 from nvm_lsp.assembler.loader import FileLoader, Loader, MemoryLoader, Unreadable
 from nvm_lsp.assembler.symbols import Symbol, Symbols
 
@@ -26,4 +27,5 @@ __all__ = [
     "assemble",
     "assemble_file",
     "assemble_text",
+    "disassemble",
 ]
