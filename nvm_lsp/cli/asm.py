@@ -1,0 +1,216 @@
+"""``nvm-lsp asm``: easm to bytecode."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from nvm_lsp.assembler import Assembly, Unreadable, assemble
+from nvm_lsp.cli.source_files import (
+    Input,
+    complain,
+    fork_argument,
+    print_diagnostics,
+    read_source,
+)
+from nvm_lsp.diagnostics import Diagnostic
+
+NAME = "asm"
+HELP = "assemble easm to bytecode"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="an easm file, or - for stdin")
+    parser.add_argument("-o", "--output", metavar="OUT", help="write to this file, not to stdout")
+    parser.add_argument(
+        "--format", choices=("hex", "bin", "json", "listing"), default="hex",
+        help="hex: one line 0x…; bin: raw bytes; json: bytecode, symbols, source map, diagnostics; "
+        "listing: offset, bytes and source, line by line (default: hex)",
+    )
+    parser.add_argument("--fork", type=fork_argument, help="fork to target, over the file's %%fork")
+    parser.add_argument(
+        "-D", "--define", metavar="NAME=VALUE", action="append", default=[], type=_definition,
+        help="set a constant, over its %%def; may be repeated",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Assembles every file; nothing is written unless all of them assemble."""
+    if arguments.format == "bin" and len(arguments.files) > 1:
+        return complain("--format bin takes one file", "assemble them one by one")
+    options = dict(arguments.define)
+    assemblies: list[Assembly] = []
+    failed = False
+    for name in arguments.files:
+        source = read_source(name)
+        if isinstance(source, Unreadable):
+            complain(source.message, source.hint)
+            failed = True
+            continue
+        assembly = _assemble(source, arguments.fork, options)
+        failed |= bool(print_diagnostics(assembly.diagnostics))
+        assemblies.append(assembly)
+    if failed and arguments.format != "json":
+        return 2
+    if failed and len(assemblies) < len(arguments.files):
+        return 2
+    written = _write(_render(assemblies, arguments.format), arguments.output)
+    return 2 if failed else written
+
+
+def _assemble(source: Input, fork: str | None, options: dict[str, int]) -> Assembly:
+    assert source.tree is not None
+    return assemble(source.tree, loader=source.loader, fork=fork, options=options)
+
+
+def _render(assemblies: list[Assembly], form: str) -> bytes:
+    if form == "bin":
+        return assemblies[0].bytecode
+    if form == "hex":
+        return "".join(f"0x{a.bytecode.hex()}\n" for a in assemblies).encode()
+    if form == "listing":
+        return "\n".join("".join(_listing(a)) for a in assemblies).encode()
+    documents = [assembly_json(a) for a in assemblies]
+    document: Any = documents[0] if len(documents) == 1 else documents
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def assembly_json(assembly: Assembly) -> dict[str, Any]:
+    """What ``--format json`` prints of a program; lines and columns count from one."""
+    symbols = assembly.symbols
+    return {
+        "schema": 1,
+        "file": assembly.program.root.path,
+        "fork": assembly.fork,
+        "bytecode": "0x" + assembly.bytecode.hex() if assembly.ok else None,
+        "symbols": [
+            {
+                "name": symbol.name,
+                "kind": symbol.kind,
+                "value": None if symbol.value is None else hex(symbol.value),
+                "location": None
+                if symbol.location is None
+                else {
+                    "file": symbol.location.path,
+                    "line": symbol.location.span.start.line + 1,
+                    "column": symbol.location.span.start.column + 1,
+                },
+            }
+            for symbol in symbols.all
+        ],
+        "source_map": list(_source_map(assembly)) if assembly.ok else [],
+        "diagnostics": [diagnostic_json(d) for d in assembly.diagnostics],
+    }
+
+
+def _source_map(assembly: Assembly) -> Iterator[dict[str, Any]]:
+    for pc, size, is_data, origin in assembly.source_map.entries():
+        if size:
+            span = origin.location.span
+            yield {
+                "pc": pc,
+                "size": size,
+                "data": is_data,
+                "file": origin.location.path,
+                "line": span.start.line + 1,
+                "column": span.start.column + 1,
+                "uses": [
+                    {"file": use.location.path, "line": use.location.span.start.line + 1}
+                    for use in origin.uses
+                ],
+            }
+
+
+def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as JSON; lines and columns count from one, the end is exclusive."""
+    span = diagnostic.location.span
+    return {
+        "code": diagnostic.code,
+        "name": diagnostic.kind.name,
+        "severity": diagnostic.severity.value,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint or None,
+        "file": diagnostic.location.path,
+        "line": span.start.line + 1,
+        "column": span.start.column + 1,
+        "end_line": span.end.line + 1,
+        "end_column": span.end.column + 1,
+        "related": [
+            {
+                "file": other.location.path,
+                "line": other.location.span.start.line + 1,
+                "column": other.location.span.start.column + 1,
+                "message": other.message,
+            }
+            for other in diagnostic.related
+        ],
+    }
+
+
+def _listing(assembly: Assembly) -> Iterator[str]:
+    """Offset, bytes and source of the root file's lines, expansions below the line that uses."""
+    code = assembly.bytecode
+    entries: dict[int, list[tuple[int, int]]] = {}
+    for pc, size, _, origin in assembly.source_map.entries():
+        if size:
+            entries.setdefault(origin.root_line, []).append((pc, size))
+    for number, line in enumerate(assembly.program.root.tree.lines()):
+        text = line.text.rstrip("\r\n")
+        emitted = entries.get(number, [])
+        if not emitted:
+            yield f"{'':6}  {'':16}  {text}".rstrip() + "\n"
+            continue
+        first, size = emitted[0]
+        rows = [(first + i, code[first + i : first + i + 8]) for i in range(0, size, 8)]
+        for pc, size in emitted[1:]:
+            rows += [(pc + i, code[pc + i : min(pc + i + 8, pc + size)]) for i in range(0, size, 8)]
+        rows[0] = (first, code[first : first + min(size if len(emitted) == 1 else emitted[0][1], 8)])
+        for index, (pc, data) in enumerate(rows):
+            tail = f"  {text}" if index == 0 else ""
+            yield f"{pc:06x}  {data.hex():16}{tail}".rstrip() + "\n"
+
+
+def _write(data: bytes, output: str | None) -> int:
+    """Writes whole or not at all: to a file beside the target first, then renamed."""
+    if output is None or output == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return 0
+    try:
+        folder = os.path.dirname(os.path.abspath(output))
+        if os.path.exists(output) and not os.path.isfile(output):
+            with open(output, "wb") as device:
+                device.write(data)
+            return 0
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".nvm-lsp-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
+            os.replace(temporary, output)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        return complain(f"cannot write {output}: {error.strerror}")
+    return 0
+
+
+def _definition(text: str) -> tuple[str, int]:
+    name, _, value = text.partition("=")
+    try:
+        number = int(value or "1", 0)
+    except ValueError:
+        number = -1
+    if not name.replace(".", "_").isidentifier() or not 0 <= number < 2**256:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no definition; write NAME=VALUE with a number from 0 to 2^256 - 1"
+        )
+    return name, number
