@@ -1,0 +1,34 @@
+"""What a plugin may provide. All hooks are here, each with the one place that calls it.
+
+A plugin is a module or object with functions of these names, marked with `hookimpl`; it is found
+through the entry-point group ``nvm_lsp``. Built-in rules and backends come through the same hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from nvm_lsp.plugins import BackendEntry
+
+__all__ = ["API_VERSION", "GROUP", "hookimpl", "hookspec"]
+
+GROUP = "nvm_lsp"
+#: Raised when a hook changes so that a plugin must change, too.
+API_VERSION = 1
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@hookspec
+def nvm_lsp_rules() -> Iterable[Any]:  # type: ignore[empty-body]
+    """Lint rules: instances of `nvm_lsp.lint.rule.Rule`. Called by the linter, once a process."""
+
+
+@hookspec
+def nvm_lsp_backends() -> Iterable[BackendEntry]:  # type: ignore[empty-body]
+    """Execution backends: name and loader of each. Called when a run chooses its backend."""

@@ -1,0 +1,150 @@
+"""The guest's steps, recovered from what the host executes.
+
+Under the kernel a step begins where the host reaches the first instruction of a handler: the
+pointer in the kernel's memory then is one past the guest's opcode, the guest's stack is the host's
+stack, and the guest's memory lies behind the layout's base. The kernel passes over the JUMPDEST
+that a jump lands on; that step is put back in. Natively every instruction is a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nvm_lsp.kernel.image import KernelImage
+
+__all__ = ["GuestRecorder", "Snapshot", "Step"]
+
+_JUMP, _JUMPI, _JUMPDEST = 0x56, 0x57, 0x5B
+
+
+class Step(NamedTuple):
+    """One guest instruction: its offset, opcode, the host's gas before it, and the stack's top.
+
+    ``top`` is None where the stack is empty.
+    """
+
+    pc: int
+    opcode: int
+    gas: int
+    depth: int
+    top: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The guest before an instruction: stack top first, memory whole."""
+
+    pc: int
+    opcode: int
+    gas: int
+    stack: tuple[int, ...]
+    memory: bytes
+
+
+class GuestRecorder:
+    """A `Watcher` that keeps steps and snapshots.
+
+    ``snapshots`` are the offsets to keep the whole state at; None keeps it everywhere. At most
+    ``max_steps`` steps are kept, but all of them are counted.
+    """
+
+    def __init__(
+        self,
+        code: bytes,
+        kernel: KernelImage | None,
+        snapshots: frozenset[int] | None = frozenset(),
+        *,
+        max_steps: int = 2_000_000,
+        max_snapshots: int = 10_000,
+    ) -> None:
+        self.code = code
+        self.steps: list[Step] = []
+        self.count = 0
+        self.snapshots: list[Snapshot] = []
+        self.dropped = False
+        self._wanted = snapshots
+        self._max_steps = max_steps
+        self._max_snapshots = max_snapshots
+        self._last: tuple[int, int] = (-1, -1)
+        self._handlers: Mapping[int, int] | None = None
+        self._base = 0
+        self._pointer = 0
+        self.pcs: frozenset[int] | None = None
+        if kernel is not None:
+            self._handlers = kernel.handlers
+            self.pcs = frozenset(kernel.handlers)
+            self._base = kernel.layout.base
+            self._pointer = kernel.layout.pointer
+
+    def step(
+        self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
+    ) -> None:
+        """Takes one instruction of the watched frame; see `nvm_lsp.runner.machine.Watcher`."""
+        if self._handlers is not None:
+            pointer = self._pointer
+            if not memory:
+                return  # the threaded kernel's entry shares its offset with the handler of STOP
+            guest_pc = int.from_bytes(memory[pointer : pointer + 32], "big") - 1
+            opcode = self._handlers[pc]
+            found = self.code[guest_pc] if guest_pc < len(self.code) else 0
+            if found != opcode:
+                return  # a handler that another one uses: a taken JUMPI ends in JUMP's
+            self._landed(guest_pc, gas, stack, memory)
+            pc = guest_pc
+        self._record(pc, opcode, gas, stack, memory)
+
+    def finish(self, gas: int, stack: list[int | bytes], memory: bytes, halted: bool) -> None:
+        """Adds the step that halted before any handler began: an undefined opcode."""
+        if self._handlers is None or not halted or len(memory) < self._pointer + 32:
+            return
+        guest_pc = int.from_bytes(memory[self._pointer : self._pointer + 32], "big") - 1
+        if not 0 <= guest_pc < len(self.code) or guest_pc == self._last[0]:
+            return
+        opcode = self.code[guest_pc]
+        if opcode in self._handlers.values():
+            return
+        last_pc, last_opcode = self._last
+        if last_opcode in (_JUMP, _JUMPI) and guest_pc != last_pc + 1:
+            if self.code[guest_pc - 1] != _JUMPDEST:
+                return
+            self._landed(guest_pc, gas, stack, bytearray(memory))
+        self._record(guest_pc, opcode, gas, stack, bytearray(memory))
+
+    def _landed(
+        self, guest_pc: int, gas: int, stack: list[int | bytes], memory: bytearray
+    ) -> None:
+        """Puts in the JUMPDEST that a jump passed over on its way to this instruction."""
+        last_pc, last_opcode = self._last
+        if last_opcode == _JUMP or (last_opcode == _JUMPI and guest_pc != last_pc + 1):
+            self._record(guest_pc - 1, _JUMPDEST, gas, stack, memory)
+
+    def _record(
+        self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
+    ) -> None:
+        self.count += 1
+        self._last = (pc, opcode)
+        if self.count <= self._max_steps:
+            top: int | None = None
+            if stack:
+                value = stack[-1]
+                top = value if type(value) is int else int.from_bytes(value, "big")  # type: ignore[arg-type]
+            self.steps.append(Step(pc, opcode, gas, len(stack), top))
+        else:
+            self.dropped = True
+        wanted = self._wanted
+        if wanted is None or pc in wanted:
+            if len(self.snapshots) < self._max_snapshots:
+                self.snapshots.append(
+                    Snapshot(pc, opcode, gas, _words(stack), bytes(memory[self._base :]))
+                )
+            else:
+                self.dropped = True
+
+
+def _words(stack: list[int | bytes]) -> tuple[int, ...]:
+    return tuple(
+        value if isinstance(value, int) else int.from_bytes(value, "big")
+        for value in reversed(stack)
+    )
