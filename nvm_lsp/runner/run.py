@@ -1,0 +1,297 @@
+"""Running a guest: a program and a scenario in, everything a reader wants to know out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nvm_lsp.assembler.assembler import Assembly
+from nvm_lsp.kernel.image import KernelImage, image
+from nvm_lsp.opcodes import opcode_by_code
+from nvm_lsp.plugins import backends
+from nvm_lsp.runner.guest_trace import GuestRecorder, Snapshot, Step
+from nvm_lsp.runner.machine import Execution, Limits, Message
+from nvm_lsp.runner.scenario import KERNEL_ADDRESS, Scenario
+
+__all__ = ["OUTCOMES", "Request", "Run", "UnknownBackendError", "to_json", "run"]
+
+#: How a run can end. ``return`` and ``stop`` are successes, ``halt`` is exceptional, ``limit`` is a
+#: limit of ours (time, memory, logs, return data), not of the EVM.
+OUTCOMES = ("return", "stop", "revert", "halt", "limit")
+_STOP_LIKE = 0x00
+
+
+class UnknownBackendError(ValueError):
+    """No plugin provides a backend of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to run and how closely to look.
+
+    ``snapshots`` are guest offsets at which to keep the whole state, or ``all``, or ``end``.
+    ``native`` asks for a second, native run that tells the overhead.
+    """
+
+    code: bytes
+    scenario: Scenario = field(default_factory=Scenario)
+    backend: str = "py-evm"
+    limits: Limits = field(default_factory=Limits)
+    snapshots: frozenset[int] | str = "end"
+    native: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a guest did. ``memory`` is the guest's, without the kernel's words before it.
+
+    ``native`` is the gas of the same bytes executed natively in the same scenario, None where that
+    was not asked for or ends otherwise, so that the two cannot be compared.
+    """
+
+    request: Request
+    outcome: str
+    error: str | None
+    output: bytes
+    gas_used: int
+    native: int | None
+    host_steps: int
+    step_count: int
+    steps: tuple[Step, ...]
+    stack: tuple[int, ...]
+    memory: bytes
+    kernel_memory: bytes
+    pointer: int | None
+    base: int | None
+    snapshots: tuple[Snapshot, ...]
+    truncated: bool
+    execution: Execution
+
+    @property
+    def last(self) -> Step | None:
+        """The last instruction that began."""
+        return self.steps[-1] if self.steps else None
+
+    @property
+    def overhead(self) -> int | None:
+        return None if self.native is None else self.gas_used - self.native
+
+
+def run(request: Request) -> Run:
+    """Runs a guest on the NestedVM, or its bytes natively.
+
+    Raises:
+        UnknownBackendError: there is no such backend.
+        ValueError: the scenario's fork cannot host the kernel.
+    """
+    scenario = request.scenario
+    entries = backends()
+    if request.backend not in entries:
+        raise UnknownBackendError(
+            f"unknown backend {request.backend!r}; there are {', '.join(entries)}"
+        )
+    backend = entries[request.backend].load()
+    kernel = image(scenario.build) if scenario.target == "nvm" else None
+    recorder = GuestRecorder(request.code, kernel, _wanted(request))
+    execution: Execution = backend.execute(
+        scenario.world(_account_code(scenario, request.code)),
+        _message(scenario, request.code, kernel),
+        fork=scenario.fork,
+        limits=request.limits,
+        watcher=recorder,
+    )
+    recorder.finish(
+        0, list(reversed(execution.stack)), execution.memory, execution.outcome == "halt"
+    )
+    native = _native_gas(request, backend, execution) if request.native and kernel else (
+        execution.gas_used if kernel is None else None
+    )
+    return _result(request, kernel, recorder, execution, native)
+
+
+def _wanted(request: Request) -> frozenset[int] | None:
+    if request.snapshots == "all":
+        return None
+    return request.snapshots if isinstance(request.snapshots, frozenset) else frozenset()
+
+
+def _account_code(scenario: Scenario, code: bytes) -> bytes:
+    """What stands at the acting account: a wallet that takes plain ether, or the program."""
+    if scenario.target == "evm":
+        return code
+    if scenario.mode == "call":
+        return image(scenario.build).runtime
+    return bytes([_STOP_LIKE])
+
+
+def _message(scenario: Scenario, code: bytes, kernel: KernelImage | None) -> Message:
+    if kernel is None:
+        return Message(
+            scenario.wallet, code, scenario.calldata, scenario.caller, scenario.value, scenario.gas
+        )
+    return Message(
+        scenario.account, kernel.runtime, code, scenario.caller, scenario.value, scenario.gas,
+        code_address=KERNEL_ADDRESS,
+    )
+
+
+def _native_gas(request: Request, backend: Any, execution: Execution) -> int | None:
+    """Gas of the same bytes executed natively, None if that ends in another way."""
+    if execution.outcome == "limit":
+        return None
+    scenario = request.scenario
+    message = Message(
+        scenario.account, request.code, b"", scenario.caller, scenario.value, scenario.gas
+    )
+    native: Execution = backend.execute(
+        scenario.world(_account_code(scenario, request.code)),
+        message, fork=scenario.fork, limits=request.limits, watcher=None,
+    )
+    if (native.outcome, native.output) != (execution.outcome, execution.output):
+        return None
+    return native.gas_used
+
+
+def _result(
+    request: Request,
+    kernel: KernelImage | None,
+    recorder: GuestRecorder,
+    execution: Execution,
+    native: int | None,
+) -> Run:
+    base = kernel.layout.base if kernel is not None else 0
+    pointer = None
+    if kernel is not None and len(execution.memory) >= 32:
+        place = kernel.layout.pointer
+        pointer = int.from_bytes(execution.memory[place : place + 32], "big")
+    outcome = execution.outcome
+    if outcome == "success":
+        last = recorder.steps[-1].opcode if recorder.steps else _STOP_LIKE
+        outcome = "return" if last == 0xF3 else "stop"
+    return Run(
+        request, outcome, execution.error, execution.output, execution.gas_used, native,
+        execution.steps, recorder.count, tuple(recorder.steps), execution.stack,
+        execution.memory[base:], execution.memory[:base], pointer,
+        base if kernel is not None else None, tuple(recorder.snapshots), recorder.dropped,
+        execution,
+    )
+
+
+# JSON ---------------------------------------------------------------------------------------------
+
+
+def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> dict[str, Any]:
+    """The run as `run.schema.json` describes it.
+
+    ``lines`` gives the zero-based line of the root file for a guest offset; shown from one.
+    """
+    where = _line_of(lines)
+    execution = result.execution
+    scenario = result.request.scenario
+    last = result.last
+    return {
+        "schema": 1,
+        "target": scenario.target,
+        "backend": result.request.backend,
+        "build": scenario.build.to_json() if scenario.target == "nvm" else {"fork": scenario.fork},
+        "outcome": result.outcome,
+        "error": result.error,
+        "return_data": _hex(result.output),
+        "gas": {
+            "used": result.gas_used,
+            "native": result.native,
+            "overhead": result.overhead,
+            "refund": execution.refund,
+        },
+        "steps": result.step_count,
+        "host_steps": result.host_steps,
+        "last": None if last is None else {"pc": last.pc, "line": where(last.pc)},
+        "stack": [hex(word) for word in result.stack],
+        "memory": _hex(result.memory),
+        "kernel": None
+        if result.base is None
+        else {
+            "pointer": result.pointer,
+            "base": result.base,
+            "memory": _hex(result.kernel_memory),
+        },
+        "storage": [
+            {
+                "address": _hex(change.address),
+                "slot": hex(change.slot),
+                "before": hex(change.before),
+                "after": hex(change.after),
+            }
+            for change in execution.storage
+        ],
+        "balances": [
+            {"address": _hex(address), "before": hex(before), "after": hex(after)}
+            for address, before, after in execution.balances
+        ],
+        "logs": [
+            {
+                "address": _hex(log.address),
+                "topics": [f"0x{topic:064x}" for topic in log.topics],
+                "data": _hex(log.data),
+            }
+            for log in execution.logs
+        ],
+        "created": [_hex(address) for address in execution.created],
+        "snapshots": [
+            {
+                "line": where(snapshot.pc),
+                "pc": snapshot.pc,
+                "op": _mnemonic(snapshot.opcode),
+                "stack": [hex(word) for word in snapshot.stack],
+                "memory": _hex(snapshot.memory),
+                "gas": snapshot.gas,
+            }
+            for snapshot in result.snapshots
+        ],
+        "truncated": result.truncated,
+        "profile": _profile(result),
+    }
+
+
+def _profile(result: Run) -> list[list[Any]]:
+    """Per guest offset: offset, times it ran, host gas it took, stack's top after the last time.
+
+    The gas of a step includes that of the calls it made, and the kernel's.
+    """
+    rows: dict[int, list[Any]] = {}
+    steps = result.steps
+    end_gas = result.request.scenario.gas - result.gas_used
+    for index, step in enumerate(steps):
+        row = rows.setdefault(step.pc, [step.pc, 0, 0, None])
+        row[1] += 1
+        following = steps[index + 1] if index + 1 < len(steps) else None
+        row[2] += step.gas - (following.gas if following is not None else end_gas)
+        top = following.top if following is not None else (
+            result.stack[0] if result.stack else None
+        )
+        row[3] = None if top is None else hex(top)
+    return sorted(rows.values())
+
+
+def _line_of(lines: Mapping[int, int] | Assembly | None) -> Any:
+    if lines is None:
+        return lambda pc: None
+    if isinstance(lines, Assembly):
+        source_map = lines.source_map
+
+        def find(pc: int) -> int | None:
+            origin = source_map.origin(pc)
+            return None if origin is None else origin.root_line + 1
+
+        return find
+    return lambda pc: None if pc not in lines else lines[pc] + 1
+
+
+def _mnemonic(opcode: int) -> str:
+    row = opcode_by_code(opcode)
+    return row.name if row is not None else f"0x{opcode:02x}"
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
