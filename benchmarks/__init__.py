@@ -1,0 +1,1 @@
+"""Speed and conformance measurements, each run as `python -m benchmarks.<name>`."""

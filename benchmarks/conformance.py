@@ -1,0 +1,169 @@
+"""A guest on the kernel against the same code run natively: what differs, and how to run it again.
+
+Both run as the same account in the same world. It knows what may differ by design and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from nvm_lsp.assembler import assemble_text, disassemble
+from nvm_lsp.kernel.image import KernelImage
+from nvm_lsp.runner.machine import Account, Execution, Message, World, execute
+
+__all__ = ["ACCOUNTS", "CONTRACTS", "WALLET", "compare", "world", "write_program"]
+
+WALLET = bytes.fromhex("a11e7000000000000000000000000000000000a1")
+_SENDER = bytes.fromhex("ca11e00000000000000000000000000000000001")
+_NATIVE = bytes.fromhex("00000000000000000000000000000000000c0de5")
+_GAS = 3_000_000
+_KERNEL_GAS = 400_000_000
+_VERIFIER_SLOT = 0x58A8A9223AF434080477CD2D1A2667ABA3CE9F1301007611A4D07A0AF708E65A
+_VERIFIER = bytes.fromhex("00000000000000000000000000000000000ac3e9")
+
+#: What guests may call, by address: their source, for hosts from Paris on.
+CONTRACTS: Mapping[int, str] = {
+    0xE0: "; echo: returns its calldata\nCALLDATASIZE\nPUSH 0\nPUSH 0\nCALLDATACOPY\n"
+          "CALLDATASIZE\nPUSH 0\nRETURN",
+    0xE1: "; reverts with its calldata\nCALLDATASIZE\nPUSH 0\nPUSH 0\nCALLDATACOPY\n"
+          "CALLDATASIZE\nPUSH 0\nREVERT",
+    0xE2: "; counts its calls in slot 5, logs them, returns caller and value\n"
+          "PUSH 5\nSLOAD\nPUSH 1\nADD\nDUP1\nPUSH 5\nSSTORE\nPUSH 0\nPUSH 0\nLOG1\n"
+          "CALLER\nPUSH 0\nMSTORE\nCALLVALUE\nPUSH 32\nMSTORE\nPUSH 64\nPUSH 0\nRETURN",
+    0xE3: "; halts\nINVALID",
+    0xE4: "; calls echo with 33 bytes, returns its answer\nPUSH 64\nPUSH 0\nPUSH 33\nPUSH 0\n"
+          "PUSH 0\nPUSH 0xe0\nPUSH 9000\nCALL\nRETURNDATASIZE\nPUSH 0\nRETURN",
+    0xE5: "; plain ether: takes it\nSTOP",
+}
+ACCOUNTS = (*CONTRACTS, int.from_bytes(WALLET, "big"), int.from_bytes(_SENDER, "big"))
+
+#: The verifier of the builds that want one: approves everything.
+_ALLOW_ALL = "PUSH 1\nPUSH 0\nMSTORE\nPUSH 32\nPUSH 0\nRETURN"
+
+
+@lru_cache(maxsize=8)
+def world(fork: str, *, verifier: bool = False) -> World:
+    """The state before: a wallet with ether and some storage, contracts to call."""
+    storage = {0: 7, 1: 0, 5: 2**255}
+    accounts = {
+        WALLET: Account(balance=10**18, nonce=1, code=b"\x00", storage=storage),
+        _SENDER: Account(balance=10**20),
+    }
+    for number, source in CONTRACTS.items():
+        accounts[number.to_bytes(20, "big")] = Account(
+            nonce=1, balance=1, code=assemble_text(source, fork=fork).bytecode
+        )
+    if verifier:
+        code = assemble_text(_ALLOW_ALL, fork=fork).bytecode
+        accounts[_VERIFIER] = Account(nonce=1, code=code)
+        storage[_VERIFIER_SLOT] = int.from_bytes(_VERIFIER, "big")
+    return World(accounts)
+
+
+def compare(code: bytes, kernel: KernelImage, **message: object) -> list[str] | None:
+    """What differs between kernel and native, a line each; None if they cannot be compared.
+
+    They cannot where the native run is out of gas or at the last words of the stack, as the kernel
+    needs more gas and keeps some words for itself; nor, without strict-jumpdest, where a jump went
+    into push data.
+    """
+    build = kernel.build
+    here = world(build.fork, verifier=build.verifier)
+    base = Message(
+        to=WALLET, code=code, code_address=_NATIVE, value=3, gas=_GAS,
+        blob_hashes=(b"\x01" * 32,) if build.fork in ("cancun", "prague") else (),
+    )
+    base = replace(base, **message)  # type: ignore[arg-type]
+    native = execute(here, base, fork=build.fork)
+    if native.error == "out of gas":
+        # For want of memory that no gas buys, or is it just a long run?
+        native = execute(here, replace(base, gas=_KERNEL_GAS), fork=build.fork)
+        if native.error != "out of gas":
+            return None
+    if native.outcome == "limit" or native.error == "stack overflow":
+        return None
+    if native.error == "bad jump destination" and not build.strict_jumpdest:
+        target = native.stack[0] if native.stack else 0
+        if code[target : target + 1] == b"\x5b":
+            return None
+    nested = execute(
+        here,
+        replace(base, code=kernel.runtime, code_address=kernel.address, data=code,
+                gas=_KERNEL_GAS),
+        fork=build.fork,
+    )
+    if nested.outcome == "limit" or (
+        nested.error == "stack overflow" and len(native.stack) > 1000
+    ):
+        return None
+    return list(_differences(native, nested, kernel))
+
+
+def _differences(native: Execution, nested: Execution, kernel: KernelImage) -> list[str]:
+    found = []
+
+    def same(what: str, ours: object, theirs: object) -> None:
+        if ours != theirs:
+            found.append(f"{what}: native {_short(theirs)}, kernel {_short(ours)}")
+
+    same("outcome", nested.outcome, native.outcome)
+    same("return data", nested.output, native.output)
+    same("logs", nested.logs, native.logs)
+    same("storage", nested.storage, native.storage)
+    same("transient storage", nested.transient, native.transient)
+    same("balances", nested.balances, native.balances)
+    same("created", nested.codes, native.codes)
+    plain = not (kernel.build.verifier or kernel.build.debug)
+    if native.outcome in ("success", "revert") and plain:
+        same("calls", nested.calls, native.calls)
+        same("stack", nested.stack[: len(native.stack)], native.stack)
+        same("memory", nested.memory[kernel.layout.base :], native.memory)
+    return found
+
+
+def _short(value: object) -> str:
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(text)} characters)"
+
+
+def write_program(
+    folder: Path, name: str, code: bytes, kernel: KernelImage, differences: list[str]
+) -> Path:
+    """Writes a program as an .easm file that `nvm-lsp run` takes as it is.
+
+    The contracts it calls are written beside it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    build = kernel.build
+    options = [
+        word for word, on in (
+            ("verifier", build.verifier), ("debug", build.debug),
+            ("strict-jumpdest", build.strict_jumpdest),
+            ("delegatecall-only", build.delegatecall_only),
+        ) if on
+    ]
+    head = [
+        f"# {name}: " + "; ".join(differences),
+        f"#@ fork {build.fork}",
+        f"#@ kernel {' '.join([build.profile, *options])}",
+        f"#@ wallet 0x{WALLET.hex()}",
+        f"#@ caller 0x{_SENDER.hex()}",
+        "#@ value 3",
+        f"#@ gas {_KERNEL_GAS}",
+        "#@ balance 1000000000000000000",
+    ]
+    for slot, value in world(build.fork, verifier=build.verifier).accounts[WALLET].storage.items():
+        head.append(f"#@ storage {slot:#x} = {value:#x}")
+    for number, source in CONTRACTS.items():
+        (folder / f"contract-{number:02x}.easm").write_text(source + "\n", encoding="utf-8")
+        head.append(f"#@ deploy 0x{number:040x} contract-{number:02x}.easm")
+    path = folder / f"{name}.easm"
+    path.write_text("\n".join([*head, "", _source(code)]), encoding="utf-8")
+    return path
+
+
+def _source(code: bytes) -> str:
+    return disassemble(code, fork="prague")
