@@ -139,14 +139,16 @@ class Writer:
         pieces: list[tuple[int, Callable[[], None]]] = [
             (50, self.plain_op), (16, self.memory_op), (8, self.call), (3, self.create),
             (5, self.loop), (6, self.branch), (3, self.skip), (2, self.return_data),
-            (1, self.deep), (1, self.gas), (2, self.dup_swap),
+            (1, self.deep), (1, self.gas), (2, self.dup_swap), (5, self.state),
         ]
         if self.nesting >= 2:
             pieces = pieces[:2]
         weights = [weight for weight, _ in pieces]
         self.random.choices([write for _, write in pieces], weights)[0]()
         if self.random.random() < 0.004:
-            self.random.choice((self.broken_jump, self.undefined, self.underflow))()
+            self.random.choice(
+                (self.broken_jump, self.jump_into_data, self.undefined, self.underflow)
+            )()
 
     def plain_op(self) -> None:
         row = self.random.choice(self.plain)
@@ -239,6 +241,16 @@ class Writer:
         self.push(self.random.choice((0, 0, 0, 5, 2**100)))
         self.op(name)
 
+    def state(self) -> None:
+        """Storage and transient storage, few keys, so that they meet again."""
+        for _ in range(self.random.randrange(1, 4)):
+            names = {"SLOAD", "SSTORE", "TLOAD", "TSTORE"} & set(self.names)
+            name = self.random.choice(sorted(names))
+            if name in ("SSTORE", "TSTORE"):
+                self.push(self.random.choice((0, 1, self.value())))
+            self.push(self.random.choice((0, 1, 2, 5, 2**256 - 1)))
+            self.op(name)
+
     def return_data(self) -> None:
         self.op("RETURNDATASIZE")
         if self.random.random() < 0.5:
@@ -327,6 +339,16 @@ class Writer:
 
     def broken_jump(self) -> None:
         self.push(self.random.choice((len(self.code) + 5, 0xFFFF, 2**256 - 1, 2**255)))
+        self.op("JUMP")
+
+    def jump_into_data(self) -> None:
+        size = self.random.randrange(1, 33)
+        place = self.random.randrange(size)
+        self.code.append(0x5F + size)
+        data = bytearray(self.random.randbytes(size))
+        data[place] = 0x5B
+        self.code += data
+        self.push(len(self.code) - size + place)
         self.op("JUMP")
 
     def undefined(self) -> None:
