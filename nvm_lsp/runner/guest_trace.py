@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nvm_lsp.kernel.image import KernelImage
+from nvm_lsp.runner.world import Frame
 
 __all__ = ["GuestRecorder", "Snapshot", "Step"]
 
@@ -68,6 +69,7 @@ class GuestRecorder:
         self._max_steps = max_steps
         self._max_snapshots = max_snapshots
         self._last: tuple[int, int] = (-1, -1)
+        self._frame: Frame | None = None
         self._handlers: Mapping[int, int] | None = None
         self._base = 0
         self._pointer = 0
@@ -77,6 +79,10 @@ class GuestRecorder:
             self.pcs = frozenset(kernel.handlers)
             self._base = kernel.layout.base
             self._pointer = kernel.layout.pointer
+
+    def attach(self, frame: Frame) -> None:
+        """Takes the frame to watch; see `nvm_lsp.runner.world.Watcher`."""
+        self._frame = frame
 
     def step(
         self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray

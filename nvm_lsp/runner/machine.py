@@ -1,29 +1,48 @@
 """Execution on py-evm: a bare state and a message, no chain; the only module that imports `eth`.
 
-What it does not know: kernels, guests and sources. It runs code at an address, watches the frames
-it is asked to watch, and says what changed.
+What it does not know: kernels, guests and sources. It runs code at an address, watches the
+outermost frame if it is asked to, and says what changed.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
-import threading
 import time
 import types
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
+
+from nvm_lsp.runner.fast_opcodes import fast_opcodes
+from nvm_lsp.runner.journal import JournaledAccounts
+from nvm_lsp.runner.world import (
+    Account,
+    Address,
+    Block,
+    Call,
+    Execution,
+    Frame,
+    Limits,
+    Log,
+    Message,
+    PreState,
+    StorageChange,
+    Watcher,
+    World,
+)
 
 __all__ = [
     "Account",
     "Block",
+    "Call",
     "Execution",
+    "Frame",
     "Limits",
     "Log",
     "Message",
+    "PreState",
     "StorageChange",
     "Watcher",
     "World",
@@ -31,129 +50,6 @@ __all__ = [
     "forks",
     "load",
 ]
-
-Address = bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account of the state before: ``balance`` in wei, ``storage`` by slot."""
-
-    balance: int = 0
-    nonce: int = 0
-    code: bytes = b""
-    storage: Mapping[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The block that a run pretends to be in. Nothing in it depends on the clock."""
-
-    number: int = 20_000_000
-    timestamp: int = 1_717_281_407
-    coinbase: Address = bytes.fromhex("c0ffee00000000000000000000000000000000c0")
-    prevrandao: int = int.from_bytes(bytes(range(32)), "big")
-    gas_limit: int = 30_000_000
-    base_fee: int = 10**9
-    excess_blob_gas: int = 0
-    chain_id: int = 1
-    hashes: tuple[bytes, ...] = tuple(
-        (0xB10C << 240 | age).to_bytes(32, "big") for age in range(1, 257)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """The state before a run, and the block."""
-
-    accounts: Mapping[Address, Account]
-    block: Block = field(default_factory=Block)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A call: ``code`` runs with the storage and balance of ``to``.
-
-    ``code_address`` says where the code stands, if not at ``to``, as for a DELEGATECALL.
-    """
-
-    to: Address
-    code: bytes
-    data: bytes = b""
-    sender: Address = bytes.fromhex("ca11e00000000000000000000000000000000001")
-    value: int = 0
-    gas: int = 30_000_000
-    gas_price: int = 10**9
-    code_address: Address | None = None
-    is_static: bool = False
-    is_create: bool = False
-    blob_hashes: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a run may take: ``seconds`` of wall clock, ``memory`` in bytes in any one frame."""
-
-    seconds: float = 10.0
-    memory: int = 64 * 2**20
-    return_data: int = 8 * 2**20
-    logs: int = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    address: Address
-    topics: tuple[int, ...]
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StorageChange:
-    address: Address
-    slot: int
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """What a message did.
-
-    ``outcome`` is ``success``, ``revert``, ``halt`` (exceptional) or ``limit`` (of ours, not of the
-    EVM). ``stack`` (top first) and ``memory`` are those of the outermost frame at its end.
-    ``steps`` counts the instructions of that frame. ``refund`` is not taken off ``gas_used``.
-    """
-
-    outcome: str
-    error: str | None
-    output: bytes
-    gas_used: int
-    refund: int
-    steps: int
-    stack: tuple[int, ...]
-    memory: bytes
-    logs: tuple[Log, ...]
-    storage: tuple[StorageChange, ...]
-    transient: tuple[StorageChange, ...]
-    balances: tuple[tuple[Address, int, int], ...]
-    created: tuple[Address, ...]
-    codes: Mapping[Address, bytes]
-    calls: tuple[tuple[int, Address, bytes], ...]
-
-
-class Watcher(Protocol):
-    """Is shown instructions of the outermost frame before they run.
-
-    ``pcs`` restricts it to some offsets; None means all of them.
-    """
-
-    @property
-    def pcs(self) -> frozenset[int] | None: ...
-
-    def step(
-        self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
-    ) -> None:
-        """``stack`` is bottom first and, like ``memory``, the machine's own: not to be kept."""
 
 
 def execute(
@@ -169,10 +65,7 @@ def execute(
     Raises:
         KeyError: py-evm does not know the fork.
     """
-    run = _Run(world, message, fork, limits or Limits(), watcher)
-    if threading.current_thread().name == _THREAD:
-        return run.execute()
-    return _with_deep_stack(run.execute)
+    return _Run(world, message, fork, limits or Limits(), watcher).execute()
 
 
 def forks() -> tuple[str, ...]:
@@ -202,50 +95,65 @@ _FORKS = {
     "cancun": ("cancun", "Cancun"),
     "prague": ("prague", "Prague"),
 }
-_BLS = "eth.precompiles.bls12_381"
-_BLS_NAMES = (
-    "bls12_g1_add", "bls12_g1_msm", "bls12_g2_add", "bls12_g2_msm", "bls12_map_fp2_to_g2",
-    "bls12_map_fp_to_g1", "bls12_pairing_check",
-)
-# A 1024-deep call takes some 12 Python frames a level.
-_RECURSION_LIMIT = 1024 * 16
-_STACK_BYTES = 512 * 2**20
-_THREAD = "nvm-lsp machine"
+# Precompiles whose modules compute or load tables when they are imported, half of what importing
+# py-evm takes. Functions in their place import them at the first call.
+_LATE = {
+    "eth.precompiles.ecadd": ("ecadd",),
+    "eth.precompiles.ecmul": ("ecmul",),
+    "eth.precompiles.ecpairing": ("ecpairing",),
+    "eth.precompiles.point_evaluation": ("point_evaluation_precompile",),
+    "eth.precompiles.bls12_381": (
+        "bls12_g1_add", "bls12_g1_msm", "bls12_g2_add", "bls12_g2_msm", "bls12_map_fp2_to_g2",
+        "bls12_map_fp_to_g1", "bls12_pairing_check",
+    ),
+}
+# A call takes some 12 Python frames a level, and there are 1024 levels.
+_RECURSION_LIMIT = 1024 * 20
+_CHECK_MASK = 0x3FF
+_CALL_KINDS = {
+    0xF0: "CREATE", 0xF1: "CALL", 0xF2: "CALLCODE", 0xF4: "DELEGATECALL", 0xF5: "CREATE2",
+    0xFA: "STATICCALL",
+}
+#: Words for py-evm's exceptions, by name of the class.
+_HALTS = {
+    "OutOfGas": "out of gas",
+    "InvalidInstruction": "invalid instruction",
+    "InvalidJumpDestination": "bad jump destination",
+    "InsufficientStack": "stack underflow",
+    "FullStack": "stack overflow",
+    "WriteProtection": "state change in a static call",
+    "OutOfBoundsRead": "return data read out of bounds",
+    "InsufficientFunds": "insufficient balance",
+    "ReservedBytesInCode": "invalid code: begins with 0xef",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A precompile that is imported when it is called. Without arguments it takes settings."""
+
+    module: str
+    name: str
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        if not arguments:
+            return _Late(self.module, self.name, (*self.settings, *settings.items()))
+        if isinstance(vars(sys.modules[self.module]).get(self.name), _Late):
+            del sys.modules[self.module]
+            importlib.import_module(self.module)
+        function = getattr(sys.modules[self.module], self.name)
+        return function(*arguments, **dict(self.settings), **settings)
 
 
 def _prepare_imports() -> None:
-    """Keeps py-evm's import cheap: half of it is chains and pairing tables, which no run needs.
-
-    The package `eth` imports all chains when it is imported; a bare package in its place leads to
-    the same submodules. The BLS12-381 precompiles compute large tables at import; functions in
-    their place import them at the first call.
-    """
     if "eth" in sys.modules:
         return
-    found = importlib.util.find_spec("eth")
-    if found is None or found.submodule_search_locations is None:
-        raise ImportError("py-evm is not installed")
-    package = types.ModuleType("eth")
-    package.__path__ = list(found.submodule_search_locations)
-    package.__spec__ = found
-    package.__version__ = "0"  # type: ignore[attr-defined]
-    sys.modules["eth"] = package
-    lazy = types.ModuleType(_BLS)
-    for name in _BLS_NAMES:
-        setattr(lazy, name, _late_precompile(name))
-    sys.modules[_BLS] = lazy
-
-
-def _late_precompile(name: str) -> Callable[[Any], Any]:
-    def run(computation: Any) -> Any:
-        if isinstance(sys.modules[_BLS], types.ModuleType) and not hasattr(
-            sys.modules[_BLS], "__path__"
-        ):
-            del sys.modules[_BLS]
-            importlib.import_module(_BLS)
-        return getattr(sys.modules[_BLS], name)(computation)
-
-    return run
+    for module, names in _LATE.items():
+        stand_in = types.ModuleType(module)
+        for name in names:
+            setattr(stand_in, name, _Late(module, name))
+        sys.modules[module] = stand_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,156 +161,150 @@ class _Machine:
     """py-evm's parts for one fork."""
 
     state: type
-    database: type
     context: type
     transaction: type
     message: type
-    halt: type[BaseException]
     revert: type[BaseException]
     vm_error: type[BaseException]
-    blank_root: bytes
 
 
 @lru_cache(maxsize=16)
 def _machine(fork: str) -> _Machine:
     package, name = _FORKS[fork]
     _prepare_imports()
-    sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
     take = importlib.import_module
-    take("eth.consensus")  # first, as in eth itself: its modules import each other in a circle
+    take("eth")
+    sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
     state = getattr(take(f"eth.vm.forks.{package}.state"), f"{name}State")
     exceptions = take("eth.exceptions")
-    computation = _watched(state.computation_class, exceptions)
-    recording = type(
-        f"Recording{name}State",
-        (_Recording, state),
-        {"computation_class": computation},
-    )
     return _Machine(
-        recording,
-        take("eth.db.atomic").AtomicDB,
+        _state_class(state, _computation_class(state.computation_class, exceptions)),
         take("eth.vm.execution_context").ExecutionContext,
         state.transaction_context_class,
         take("eth.vm.message").Message,
-        exceptions.Halt,
         exceptions.Revert,
         exceptions.VMError,
-        take("eth.constants").BLANK_ROOT_HASH,
     )
 
 
-class _Recording:
-    """Mixed into a state: notes the first value of each slot and balance that is written."""
+def _state_class(base: type, computation: type) -> type:
+    """A state class on `JournaledAccounts`, transient storage included."""
 
-    run: _Run
+    def set_transient(self: Any, address: bytes, slot: int, value: bytes) -> None:
+        self._account_db.set_transient(address, slot, value)
 
-    def set_storage(self, address: bytes, slot: int, value: int) -> None:
-        written = self.run.written
-        if (address, slot) not in written:
-            written[address, slot] = self.get_storage(address, slot)  # type: ignore[attr-defined]
-        super().set_storage(address, slot, value)  # type: ignore[misc]
-
-    def set_transient_storage(self, address: bytes, slot: int, value: bytes) -> None:
-        self.run.transient.add((address, slot))
-        super().set_transient_storage(address, slot, value)  # type: ignore[misc]
-
-    def set_balance(self, address: bytes, balance: int) -> None:
-        if address not in self.run.balances:
-            self.run.balances[address] = self.get_balance(address)  # type: ignore[attr-defined]
-        super().set_balance(address, balance)  # type: ignore[misc]
+    return type(
+        f"Bare{base.__name__}",
+        (base,),
+        {
+            "computation_class": computation,
+            "account_db_class": JournaledAccounts,
+            "run": None,
+            # What a block brings to the state is the scenario's affair.
+            "set_system_contracts": lambda self: None,
+            "snapshot": lambda self: (b"", self._account_db.record()),
+            "commit": lambda self, snapshot: None,
+            "revert": lambda self, snapshot: self._account_db.discard(snapshot[1]),
+            "get_ancestor_hash": lambda self, number: self.run.world.block_hash(number),
+            "get_transient_storage": lambda self, address, slot: self._account_db.get_transient(
+                address, slot
+            ),
+            "set_transient_storage": set_transient,
+        },
+    )
 
 
 class _LimitReached(BaseException):
     """A limit of ours; no error of the EVM, so that no frame catches it."""
 
 
-_CHECK_MASK = 0x3FF
-
-
-def _watched(base: type, exceptions: Any) -> type:
+def _computation_class(base: Any, exceptions: Any) -> type:
     """A computation class whose loop counts, watches and stops at limits."""
     halt = exceptions.Halt
-    invalid = importlib.import_module("eth.vm.logic.invalid").InvalidOpcode
-
-    def loop(computation: Any, run: _Run) -> None:
-        outermost = computation.msg.depth == 0
-        watcher = run.watcher if outermost else None
-        pcs = watcher.pcs if watcher is not None else frozenset()
-        opcodes = computation.opcodes
-        code = computation.code
-        meter = computation._gas_meter
-        stack = computation._stack.values
-        memory = computation._memory
-        steps = run.steps
-        if outermost:
-            run.outermost = computation
-        try:
-            for opcode in code:
-                steps += 1
-                if not steps & _CHECK_MASK:
-                    run.check_time()
-                if watcher is not None:
-                    pc = code.program_counter - 1
-                    if pcs is None or pc in pcs:
-                        watcher.step(pc, opcode, meter.gas_remaining, stack, memory._bytes)
-                try:
-                    function = opcodes[opcode]
-                except KeyError:
-                    function = invalid(opcode)
-                try:
-                    function(computation=computation)
-                except halt:
-                    break
-                if not outermost:
-                    continue
-                run.steps = steps
-        finally:
-            if outermost:
-                run.steps = steps
-            else:
-                run.inner_steps += steps - run.steps
+    table = _opcode_table(base, exceptions)
 
     def apply_computation(
-        cls: type, state: Any, message: Any, transaction: Any, parent_computation: Any = None
+        cls: Any, state: Any, message: Any, transaction: Any, parent_computation: Any = None
     ) -> Any:
         run: _Run = state.run
+        call = run.begin(message, parent_computation) if message.depth else None
         with cls(state, message, transaction) as computation:
+            # As in py-evm's own apply_computation, from here to the precompiles.
             if computation.is_origin_computation:
                 computation.contracts_created = []
                 if message.is_create:
-                    cls.consume_initcode_gas_cost(computation)  # type: ignore[attr-defined]
+                    cls.consume_initcode_gas_cost(computation)
             if parent_computation is not None:
                 computation.contracts_created = parent_computation.contracts_created
             if message.is_create:
                 computation.contracts_created.append(message.storage_address)
                 run.created.append(bytes(message.storage_address))
-            elif message.depth > 0:
-                run.calls.append((message.depth, bytes(message.to), bytes(message.data)))
             precompile = computation.precompiles.get(message.code_address)
             if precompile is not None:
                 if not message.is_delegation:
                     precompile(computation)
-                return computation
-            loop(computation, run)
+            else:
+                loop(computation, run)
+        if call is not None:
+            run.end(call, computation)
         return computation
 
+    def loop(computation: Any, run: _Run) -> None:
+        outermost = computation.msg.depth == 0
+        watcher = run.watcher if outermost else None
+        pcs: Any = ()
+        if outermost:
+            run.outermost = computation
+        if watcher is not None:
+            watcher.attach(_Frame(computation))
+            pcs = watcher.pcs if watcher.pcs is not None else range(2**256)
+            show = watcher.step
+        code = computation.msg.code
+        size = len(code)
+        stream = computation.code
+        meter = computation._gas_meter
+        stack = computation._stack.values
+        memory = computation._memory
+        steps = 0
+        run.check_time()
+        try:
+            while True:
+                pc = stream.program_counter
+                opcode = code[pc] if pc < size else 0
+                stream.program_counter = pc + 1
+                steps += 1
+                if not steps & _CHECK_MASK:
+                    run.check_time()
+                if pc in pcs:
+                    show(pc, opcode, meter.gas_remaining, stack, memory._bytes)
+                table[opcode](computation)
+        except halt:
+            pass
+        finally:
+            if outermost:
+                run.steps = steps
+            else:
+                run.inner_steps += steps
+
     def extend_memory(self: Any, start_position: int, size: int) -> None:
-        if size and start_position + size > self.state.run.limits.memory:
-            # Only a limit of ours if the gas would have paid for it.
-            words = (start_position + size + 31) // 32
-            if words * 3 + words * words // 512 <= self._gas_meter.gas_remaining:
-                raise _LimitReached(
-                    f"memory limit reached: {start_position + size:,} bytes, "
-                    f"{self.state.run.limits.memory:,} are allowed"
-                )
-        base.extend_memory(self, start_position, size)  # type: ignore[attr-defined]
+        # As py-evm's, with one addition where it says so, and faster: most accesses extend nothing.
+        if not size:
+            return
+        held = len(self._memory._bytes)
+        end = start_position + size
+        if end <= held:
+            return
+        words, before = (end + 31) >> 5, held >> 5
+        self._gas_meter.consume_gas(
+            3 * words + words * words // 512 - 3 * before - before * before // 512,
+            "Expanding memory",
+        )
+        self.state.run.take_memory((words << 5) - held)
+        self._memory.extend(start_position, size)
 
     def add_log_entry(self: Any, account: bytes, topics: Any, data: bytes) -> None:
-        run: _Run = self.state.run
-        run.log_count += 1
-        if run.log_count > run.limits.logs:
-            raise _LimitReached(f"log limit reached: {run.limits.logs:,} logs are allowed")
-        base.add_log_entry(self, account, topics, data)  # type: ignore[attr-defined]
+        self.state.run.take_log(len(data))
+        base.add_log_entry(self, account, topics, data)
 
     return type(
         f"Watched{base.__name__}",
@@ -415,7 +317,86 @@ def _watched(base: type, exceptions: Any) -> type:
     )
 
 
+def _opcode_table(base: Any, exceptions: Any) -> list[Callable[[Any], None]]:
+    """What each opcode does, as plain functions.
+
+    py-evm's opcodes are objects that are called. A bound method in their place costs less, and it
+    takes no C stack a level: 1024 nested calls fit every supported Python.
+    """
+    invalid = importlib.import_module("eth.vm.logic.invalid").InvalidOpcode
+    table = []
+    for opcode in range(256):
+        known = base.opcodes.get(opcode)
+        table.append((known if known is not None else invalid(opcode)).__call__)
+    for opcode, function in fast_opcodes(exceptions).items():
+        if opcode in base.opcodes:
+            table[opcode] = function
+    return table
+
+
 # Running ------------------------------------------------------------------------------------------
+
+
+class _Frame:
+    """The outermost frame, as a watcher sees it; see `Frame`."""
+
+    __slots__ = ("_computation",)
+
+    def __init__(self, computation: Any) -> None:
+        self._computation = computation
+
+    @property
+    def gas(self) -> int:
+        return int(self._computation._gas_meter.gas_remaining)
+
+    @property
+    def stack(self) -> list[int | bytes]:
+        values: list[int | bytes] = self._computation._stack.values
+        return values
+
+    @property
+    def memory(self) -> bytearray:
+        held: bytearray = self._computation._memory._bytes
+        return held
+
+    @property
+    def return_data(self) -> bytes:
+        return bytes(self._computation.return_data)
+
+    def storage(self, slot: int, address: Address | None = None) -> int:
+        message = self._computation.msg
+        return int(
+            self._computation.state.get_storage(address or message.storage_address, slot)
+        )
+
+    def transient(self, slot: int) -> int:
+        message = self._computation.msg
+        accounts: JournaledAccounts = self._computation.state._account_db
+        return int.from_bytes(accounts.get_transient(message.storage_address, slot), "big")
+
+
+class _OpenCall:
+    """A call from its beginning to its end."""
+
+    __slots__ = ("kind", "message", "result", "step")
+
+    def __init__(self, kind: str, step: int, message: Any) -> None:
+        self.kind = kind
+        self.step = step
+        self.message = message
+        self.result: Any = None
+
+    def closed(self) -> Call:
+        message, result = self.message, self.result
+        error = None if result is None or result.is_success else _describe(result.error)
+        return Call(
+            message.depth, self.kind, self.step, bytes(message.sender),
+            bytes(message.storage_address), bytes(message.code_address or b""), message.value,
+            bytes(message.code if message.is_create else message.data), message.gas,
+            message.gas if result is None else message.gas - _gas_left(result),
+            result is not None and result.is_success,
+            b"" if result is None else bytes(result.output), error,
+        )
 
 
 class _Run:
@@ -429,14 +410,13 @@ class _Run:
         self.fork = fork
         self.limits = limits
         self.watcher = watcher
-        self.written: dict[tuple[bytes, int], int] = {}
-        self.transient: set[tuple[bytes, int]] = set()
-        self.balances: dict[bytes, int] = {}
         self.created: list[bytes] = []
-        self.calls: list[tuple[int, bytes, bytes]] = []
+        self.calls: list[_OpenCall] = []
         self.steps = 0
         self.inner_steps = 0
+        self.memory = 0
         self.log_count = 0
+        self.log_data = 0
         self.outermost: Any = None
         self.deadline = 0.0
 
@@ -444,17 +424,46 @@ class _Run:
         if time.monotonic() > self.deadline:
             raise _LimitReached(f"time limit reached: {self.limits.seconds:g} s")
 
+    def take_memory(self, size: int) -> None:
+        self.memory += size
+        if self.memory > self.limits.memory:
+            raise _LimitReached(
+                f"memory limit reached: {self.memory:,} bytes, {self.limits.memory:,} are allowed"
+            )
+
+    def take_log(self, size: int) -> None:
+        self.log_count += 1
+        self.log_data += size
+        if self.log_count > self.limits.logs:
+            raise _LimitReached(f"log limit reached: {self.limits.logs:,} logs are allowed")
+        if self.log_data > self.limits.log_data:
+            raise _LimitReached(
+                f"log limit reached: {self.limits.log_data:,} bytes of log data are allowed"
+            )
+
+    def begin(self, message: Any, parent: Any) -> _OpenCall:
+        if len(self.calls) >= self.limits.calls:
+            raise _LimitReached(f"call limit reached: {self.limits.calls:,} calls are allowed")
+        opcode = parent.msg.code[parent.code.program_counter - 1]
+        step = self.watcher.count if self.watcher is not None else 0
+        call = _OpenCall(_CALL_KINDS.get(opcode, "CALL"), step, message)
+        self.calls.append(call)
+        self.take_memory(len(message.code if message.is_create else message.data))
+        return call
+
+    def end(self, call: _OpenCall, computation: Any) -> None:
+        """Keeps what is told of a call; py-evm would hold its memory and stack to the end, too."""
+        call.result = computation
+        held = computation._memory
+        self.memory += len(computation.output) - len(held._bytes)
+        held._bytes = bytearray()
+        computation._stack.values.clear()
+
     def execute(self) -> Execution:
         machine = _machine(self.fork)
         self.deadline = time.monotonic() + self.limits.seconds
         state = self._state(machine)
         message = self.message
-        # As in a transaction (EIP-2929, EIP-3651), these need no cold access.
-        for address in (message.sender, message.to, self.world.block.coinbase):
-            state.mark_address_warm(address)
-        if message.code_address is not None:
-            state.mark_address_warm(message.code_address)
-        transaction = _transaction(machine, message)
         host_message = machine.message(
             gas=message.gas,
             to=b"" if message.is_create else message.to,
@@ -469,15 +478,13 @@ class _Run:
         kind = state.computation_class
         apply = kind.apply_create_message if message.is_create else kind.apply_message
         try:
-            computation = apply(state, host_message, transaction)
+            computation = apply(state, host_message, _transaction(machine, message))
         except _LimitReached as reached:
-            return self._result(state, "limit", str(reached), b"")
+            return self._stopped(state, "limit", str(reached))
         except RecursionError:
-            return self._result(
-                state, "limit", "call depth limit of the interpreter reached", b""
-            )
+            return self._stopped(state, "limit", "call depth limit of the interpreter reached")
         except machine.vm_error as error:
-            return self._result(state, "halt", _describe(error), b"")
+            return self._stopped(state, "halt", _describe(error))
         return self._judge(machine, state, computation)
 
     def _state(self, machine: _Machine) -> Any:
@@ -486,111 +493,82 @@ class _Run:
             coinbase=block.coinbase,
             timestamp=block.timestamp,
             block_number=block.number,
-            difficulty=0,
+            difficulty=block.prevrandao,
             mix_hash=block.prevrandao.to_bytes(32, "big"),
             gas_limit=block.gas_limit,
-            prev_hashes=block.hashes,
+            prev_hashes=(),
             chain_id=block.chain_id,
             base_fee_per_gas=block.base_fee,
             excess_blob_gas=block.excess_blob_gas,
         )
-        # System contracts (EIP-2935 and the like) are written while the state is built, before
-        # there is anything to record.
-        machine.state.run = self
-        state = machine.state(machine.database(), context, machine.blank_root)
-        for address, account in self.world.accounts.items():
-            if account.balance:
-                state.set_balance(address, account.balance)
-            if account.nonce:
-                state.set_nonce(address, account.nonce)
-            if account.code:
-                state.set_code(address, account.code)
-            for slot, value in account.storage.items():
-                if value:
-                    state.set_storage(address, slot, value)
-        # Settled, so that gas and refunds see these as the original values (EIP-2200).
-        state.lock_changes()
-        state.make_state_root()
-        state.persist()
-        self.written.clear()
-        self.balances.clear()
+        state = machine.state(self.world, context, b"")
+        state.run = self
+        # As in a transaction (EIP-2929, EIP-3651), these need no cold access.
+        message = self.message
+        for address in (message.sender, message.to, block.coinbase, message.code_address):
+            if address is not None:
+                state.mark_address_warm(address)
         return state
 
     def _judge(self, machine: _Machine, state: Any, computation: Any) -> Execution:
         output = bytes(computation.output)
         if len(output) > self.limits.return_data:
-            return self._result(
+            return self._stopped(
                 state, "limit",
                 f"return data limit reached: {len(output):,} bytes, "
-                f"{self.limits.return_data:,} are allowed", b"",
+                f"{self.limits.return_data:,} are allowed",
             )
         if computation.is_success:
-            outcome, error = "success", None
-        elif isinstance(computation.error, machine.revert):
-            outcome, error = "revert", None
-        else:
-            outcome, error = "halt", _describe(computation.error)
-        logs = tuple(
-            Log(bytes(address), tuple(topics), bytes(data))
-            for address, topics, data in computation.get_log_entries()
-        )
-        refund = computation.get_gas_refund() if computation.is_success else 0
+            for address in computation.get_accounts_for_deletion():
+                state.delete_account(address)
+            logs = tuple(
+                Log(bytes(address), tuple(topics), bytes(data))
+                for address, topics, data in computation.get_log_entries()
+            )
+            return self._success(state, computation, output, logs)
+        if isinstance(computation.error, machine.revert):
+            return self._result("revert", None, output, _gas_left(computation))
+        return self._result("halt", _describe(computation.error), output, 0)
+
+    def _success(
+        self, state: Any, computation: Any, output: bytes, logs: tuple[Log, ...]
+    ) -> Execution:
+        accounts: JournaledAccounts = state._account_db
+        created = tuple(address for address in self.created if accounts.get_code(address))
         return self._result(
-            state, outcome, error, output, logs, self.message.gas - _gas_left(computation), refund
+            "success", None, output, _gas_left(computation),
+            refund=computation.get_gas_refund(),
+            logs=logs,
+            storage=tuple(accounts.storage_changes()),
+            transient=tuple(accounts.transient_values()),
+            balances=tuple(accounts.balance_changes()),
+            created=created,
+            codes={address: accounts.get_code(address) for address in created},
         )
+
+    def _stopped(self, state: Any, outcome: str, error: str) -> Execution:
+        left = _gas_left(self.outermost) if self.outermost and outcome == "limit" else 0
+        return self._result(outcome, error, b"", left)
 
     def _result(
-        self,
-        state: Any,
-        outcome: str,
-        error: str | None,
-        output: bytes,
-        logs: Sequence[Log] = (),
-        gas_used: int | None = None,
-        refund: int = 0,
+        self, outcome: str, error: str | None, output: bytes, gas_left: int, **changes: Any
     ) -> Execution:
+        empty: dict[str, Any] = {
+            "refund": 0, "logs": (), "storage": (), "transient": (), "balances": (),
+            "created": (), "codes": {},
+        }
         outermost = self.outermost
-        if gas_used is None:
-            left = _gas_left(outermost) if outermost is not None and outcome == "limit" else 0
-            gas_used = self.message.gas - left
-        kept = outcome == "success"
-        created = (
-            tuple(address for address in self.created if state.get_code(address)) if kept else ()
-        )
         return Execution(
-            outcome, error, output, gas_used, refund, self.steps,
-            _stack_of(outermost), bytes(outermost._memory._bytes) if outermost is not None else b"",
-            tuple(logs),
-            self._storage_changes(state) if kept else (),
-            self._transient_changes(state) if kept else (),
-            self._balance_changes(state) if kept else (),
-            created,
-            {address: state.get_code(address) for address in created},
-            tuple(self.calls),
-        )
-
-    def _storage_changes(self, state: Any) -> tuple[StorageChange, ...]:
-        changes = []
-        for (address, slot), before in self.written.items():
-            after = state.get_storage(address, slot)
-            if after != before:
-                changes.append(StorageChange(bytes(address), slot, before, after))
-        return tuple(sorted(changes, key=lambda change: (change.address, change.slot)))
-
-    def _transient_changes(self, state: Any) -> tuple[StorageChange, ...]:
-        changes = []
-        for address, slot in sorted(self.transient):
-            value = state.get_transient_storage(address, slot)
-            number = value if isinstance(value, int) else int.from_bytes(value, "big")
-            if number:
-                changes.append(StorageChange(bytes(address), slot, 0, number))
-        return tuple(changes)
-
-    def _balance_changes(self, state: Any) -> tuple[tuple[bytes, int, int], ...]:
-        return tuple(
-            (bytes(address), before, state.get_balance(address))
-            for address, before in sorted(self.balances.items())
-            if state.get_balance(address) != before
+            outcome=outcome,
+            error=error,
+            output=output,
+            gas_used=self.message.gas - gas_left,
+            steps=self.steps,
+            inner_steps=self.inner_steps,
+            stack=_stack_of(outermost),
+            memory=bytes(outermost._memory._bytes) if outermost is not None else b"",
+            calls=tuple(call.closed() for call in self.calls),
+            **(empty | changes),
         )
 
 
@@ -617,39 +595,5 @@ def _stack_of(computation: Any) -> tuple[int, ...]:
 
 
 def _describe(error: BaseException) -> str:
-    """An exceptional halt in the words of the Yellow Paper, with py-evm's detail."""
-    names = {
-        "OutOfGas": "out of gas",
-        "InvalidInstruction": "invalid instruction",
-        "InvalidJumpDestination": "bad jump destination",
-        "InsufficientStack": "stack underflow",
-        "FullStack": "stack overflow",
-        "WriteProtection": "state change in a static call",
-        "OutOfBoundsRead": "return data read out of bounds",
-        "InsufficientFunds": "insufficient balance",
-        "ReservedBytesInCode": "invalid code: begins with 0xef",
-    }
-    return names.get(type(error).__name__, type(error).__name__)
-
-
-def _with_deep_stack(function: Callable[[], Execution]) -> Execution:
-    """Runs in a thread whose C stack has room for 1024 nested calls."""
-    result: list[Execution] = []
-    failure: list[BaseException] = []
-
-    def body() -> None:
-        try:
-            result.append(function())
-        except BaseException as error:
-            failure.append(error)
-
-    previous = threading.stack_size(_STACK_BYTES)
-    try:
-        thread = threading.Thread(target=body, name=_THREAD, daemon=True)
-        thread.start()
-    finally:
-        threading.stack_size(previous)
-    thread.join()
-    if failure:
-        raise failure[0]
-    return result[0]
+    """An exceptional halt in the words of the Yellow Paper."""
+    return _HALTS.get(type(error).__name__, type(error).__name__)
