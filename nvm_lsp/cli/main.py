@@ -55,7 +55,8 @@ def _run(arguments: list[str]) -> int:
         parser.print_help(sys.stderr)
         return 2
     code: int = module.run(namespace)
-    sys.stdout.flush()
+    if not sys.stdout.closed:  # the server closes it when its client leaves
+        sys.stdout.flush()
     return code
 
 

@@ -1,0 +1,43 @@
+"""textDocument/codeLens: run the program, on the NestedVM and natively."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.syntax import tree as t
+
+__all__ = ["RUN", "code_lenses"]
+
+RUN = "nvm.run"
+
+
+def code_lenses(assembly: Assembly, uri: str) -> list[dict[str, Any]]:
+    """The lenses above the first line that emits, none where there is no program."""
+    line = _first_line(assembly)
+    if line is None:
+        return []
+    place = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}}
+    return [
+        {"range": place, "command": {"title": title, "command": RUN, "arguments": arguments}}
+        for title, arguments in (
+            ("▶ Run on NestedVM", [uri]),
+            ("Run natively", [uri, {"target": "evm"}]),
+        )
+    ]
+
+
+def _first_line(assembly: Assembly) -> int | None:
+    tree = assembly.program.root.tree
+    emitting = (t.Instruction, t.Label, t.MacroUse, t.Bytes, t.Include)
+    inside = False
+    number = 0
+    for line in tree.lines():
+        if isinstance(line.statement, t.MacroDefinition):
+            inside = True
+        elif isinstance(line.statement, t.End):
+            inside = False
+        elif not inside and isinstance(line.statement, emitting):
+            return number
+        number += 1
+    return None

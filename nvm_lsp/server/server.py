@@ -1,0 +1,390 @@
+"""The language server: state, wiring, and nothing else; features are pure functions elsewhere.
+
+It never imports py-evm: guests run in processes of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+
+from nvm_lsp import __version__
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.diagnostics import Severity
+from nvm_lsp.runner.run import Request
+from nvm_lsp.runner.scenario import Scenario, read_scenario
+from nvm_lsp.runner.service import ExecutionService, RunFailedError
+from nvm_lsp.server.convert import Converter
+from nvm_lsp.server.features.code_lens import RUN, code_lenses
+from nvm_lsp.server.features.hover import hover
+from nvm_lsp.server.features.inlay_hint import result_label, run_tooltip
+from nvm_lsp.server.workspace import OpenDocument, Workspace, path_of, uri_of
+
+__all__ = ["NvmServer", "serve"]
+
+log = logging.getLogger(__name__)
+
+#: Seconds of quiet after an edit before diagnostics are made, and how much longer than the last
+#: analysis took that may be.
+_DEBOUNCE_SECONDS = 0.03
+_DEBOUNCE_FACTOR = 2.0
+#: Diagnostics shown of one document; the last one says that there are more.
+_MAX_DIAGNOSTICS = 500
+_REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
+_INVALID_PARAMS = -32602  # JSON-RPC 2.0
+
+
+class _Protocol(LanguageServerProtocol):
+    """pygls's protocol, except for documents and cancelling.
+
+    pygls rebuilds the whole text at each edit; ours are lists of lines. And cancelling an
+    executeCommand must stop the command, not only its answer.
+    """
+
+    _server: NvmServer
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
+        self._server.did_open(params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
+        self._server.did_change(params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
+        self._server.did_close(params)
+
+    @lsp_method(lsp.WORKSPACE_EXECUTE_COMMAND)
+    def lsp_workspace__execute_command(
+        self, params: lsp.ExecuteCommandParams
+    ) -> Generator[Any, Any, Any]:
+        # pygls wants every argument that a handler could take; ours are optional.
+        handler = self.fm.commands.get(params.command)
+        if handler is None:
+            raise JsonRpcException(f"unknown command {params.command}", _INVALID_PARAMS)
+        result = yield handler, tuple(params.arguments or ()), None
+        return result
+
+    def notify(self, method: str, params: Any | None = None) -> None:
+        """Sends a notification; plain JSON goes out as it is, which is 3 times as fast."""
+        if isinstance(params, dict):
+            self._send_data({"jsonrpc": self.VERSION, "method": method, "params": params})
+        else:
+            super().notify(method, params)
+
+    def _send_response(self, msg_id: Any, result: Any = None, error: Any = None) -> None:
+        if error is None and (result is None or isinstance(result, dict | list)):
+            self._result_types.pop(msg_id, None)
+            self._send_data({"jsonrpc": self.VERSION, "id": msg_id, "result": result})
+        else:
+            super()._send_response(msg_id, result, error)
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        task = self._server.running.get(msg_id)
+        if task is not None:
+            task.cancel()
+        super()._handle_cancel_notification(msg_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A run's result and the version of the text that it belongs to."""
+
+    version: int
+    json: dict[str, Any]
+
+
+class NvmServer(LanguageServer):
+    """Open documents, results of runs, and the processes that make them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nvm-lsp", __version__, protocol_cls=_Protocol, converter_factory=default_converter
+        )
+        self.documents = Workspace()
+        self.converter = Converter()
+        self.results: dict[str, _Result] = {}
+        self.running: dict[Any, asyncio.Task[Any]] = {}
+        self.service: ExecutionService | None = None
+        self._pending: dict[str, asyncio.TimerHandle] = {}
+        self._took = 0.0
+        self._published: dict[str, set[str]] = {}
+
+    # Documents -----------------------------------------------------------------------------------
+
+    def did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
+        item = params.text_document
+        self.documents.open(item.uri, item.text, item.version)
+        self.refresh(item.uri)
+
+    def did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
+        uri, version = params.text_document.uri, params.text_document.version
+        opened = self.documents.documents.get(uri)
+        if opened is None:
+            log.warning("a change of %s, which is not open", uri)
+            return
+        for change in params.content_changes:
+            if isinstance(change, lsp.TextDocumentContentChangePartial):
+                span = self.converter.span(opened.document, change.range)
+                opened.change(span, change.text, version)
+            else:
+                opened.set_text(change.text, version)
+        for other in self.documents.includers(opened.document.path):
+            other.assembly = other.diagnostics = None
+            self.schedule(other.uri)
+        self.schedule(uri)
+
+    def did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
+        uri = params.text_document.uri
+        self.documents.close(uri)
+        self.results.pop(uri, None)
+        self._cancel_pending(uri)
+        for other in self._published.pop(uri, {uri}):
+            self._publish(other, None, [])
+        for opened in self.documents.documents.values():
+            self.schedule(opened.uri)
+
+    # Diagnostics ---------------------------------------------------------------------------------
+
+    def schedule(self, uri: str) -> None:
+        """Makes diagnostics once typing pauses; the pause grows with what they cost."""
+        self._cancel_pending(uri)
+        delay = max(_DEBOUNCE_SECONDS, self._took * _DEBOUNCE_FACTOR)
+        loop = asyncio.get_event_loop()
+        self._pending[uri] = loop.call_later(delay, self.refresh, uri)
+
+    def refresh(self, uri: str) -> None:
+        """Makes and publishes the diagnostics of a document now."""
+        self._cancel_pending(uri)
+        opened = self.documents.documents.get(uri)
+        if opened is None:
+            return
+        loop = asyncio.get_event_loop()
+        began = loop.time()
+        try:
+            by_file = self._diagnostics(opened)
+        except Exception as error:
+            self.report("diagnostics", error)
+            return
+        self._took = loop.time() - began
+        before = self._published.get(uri, set())
+        for gone in before - set(by_file):
+            self._publish(gone, None, [])
+        for other, found in by_file.items():
+            self._publish(other, opened.version if other == uri else None, found)
+        self._published[uri] = set(by_file)
+        if self.results.get(uri) is not None:
+            self._refresh_inlay_hints()
+
+    def _diagnostics(self, opened: OpenDocument) -> dict[str, list[dict[str, Any]]]:
+        """Diagnostics by URI: of the document, and of files that it includes and nobody opened."""
+        assembly = self.documents.assembly(opened)
+        found = list(self.documents.diagnostics(opened))
+        found += read_scenario(assembly, self.documents.loader())[1]
+        by_file: dict[str, list[dict[str, Any]]] = {opened.uri: []}
+        for diagnostic in found:
+            path = diagnostic.location.path
+            uri = opened.uri if path == opened.document.path else uri_of(path)
+            if uri != opened.uri and uri in self.documents.documents:
+                continue  # shown with that document itself
+            document = self.documents.text_of(path)
+            by_file.setdefault(uri, []).append(
+                self.converter.diagnostic_json(
+                    document or opened.document if uri == opened.uri else document or _NO_TEXT,
+                    diagnostic, self._uri, self.documents.text_of,
+                )
+            )
+        for items in by_file.values():
+            if len(items) > _MAX_DIAGNOSTICS:
+                more = len(items) - _MAX_DIAGNOSTICS
+                del items[_MAX_DIAGNOSTICS:]
+                items[-1]["message"] += f"\n({more} more are not shown)"
+        return by_file
+
+    def _uri(self, path: str) -> str:
+        return uri_of(path)
+
+    def _publish(self, uri: str, version: int | None, found: list[dict[str, Any]]) -> None:
+        params: dict[str, Any] = {"uri": uri, "diagnostics": found}
+        if version is not None:
+            params["version"] = version
+        self.protocol.notify(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
+
+    def _cancel_pending(self, uri: str) -> None:
+        handle = self._pending.pop(uri, None)
+        if handle is not None:
+            handle.cancel()
+
+    # Runs ----------------------------------------------------------------------------------------
+
+    async def run_program(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Runs a document's program; its JSON, with lines."""
+        opened = self.documents.documents.get(uri)
+        if opened is None:
+            raise JsonRpcException(f"{uri} is not open", _REQUEST_FAILED)
+        assembly, scenario = self._program(opened)
+        if options.get("target") in ("nvm", "evm"):
+            scenario = replace(scenario, target=options["target"])
+        version = opened.version
+        if self.service is None:
+            self.service = ExecutionService()
+        try:
+            result = await self.service.run(Request(assembly.bytecode, scenario))
+        except RunFailedError as error:
+            raise JsonRpcException(str(error), _REQUEST_FAILED) from error
+        _add_lines(result, assembly)
+        self.results[uri] = _Result(version, result)
+        self._refresh_inlay_hints()
+        return result
+
+    def _program(self, opened: OpenDocument) -> tuple[Assembly, Scenario]:
+        assembly = self.documents.assembly(opened)
+        scenario, problems = read_scenario(assembly, self.documents.loader())
+        errors = [d for d in (*assembly.diagnostics, *problems) if d.severity is Severity.ERROR]
+        if errors:
+            first = errors[0]
+            raise JsonRpcException(
+                f"the program has errors, so it was not run: {first.location}: {first.message}",
+                _REQUEST_FAILED,
+            )
+        return assembly, scenario
+
+    def _refresh_inlay_hints(self) -> None:
+        workspace = self.client_capabilities.workspace
+        if workspace is not None and workspace.inlay_hint is not None and (
+            workspace.inlay_hint.refresh_support
+        ):
+            self.protocol.send_request(lsp.WORKSPACE_INLAY_HINT_REFRESH, None)
+
+    def inlay_hints(self, uri: str, first: int, last: int) -> list[dict[str, Any]]:
+        """The hints of a document in a range of lines."""
+        opened, result = self.documents.documents.get(uri), self.results.get(uri)
+        if opened is None or result is None:
+            return []
+        place = result.json["last"]
+        line = place["line"] - 1 if place is not None and place["line"] is not None else 0
+        if not first <= line <= last or line >= len(opened.document.lines):
+            return []
+        text = opened.document.lines[line].rstrip("\r\n")
+        stale = result.version != opened.version
+        return [
+            {
+                "position": {"line": line, "character": self.converter.units(text, len(text))},
+                "label": result_label(result.json, stale),
+                "tooltip": {"kind": "markdown", "value": run_tooltip(result.json)},
+                "paddingLeft": True,
+            }
+        ]
+
+    # Failures ------------------------------------------------------------------------------------
+
+    def report(self, feature: str, error: Exception) -> None:
+        """Says that a feature failed; the others go on."""
+        log.exception("%s failed", feature, exc_info=error)
+        self.window_log_message(
+            lsp.LogMessageParams(
+                type=lsp.MessageType.Error,
+                message=f"nvm-lsp: {feature} failed: {type(error).__name__}: {error}",
+            )
+        )
+
+
+_NO_TEXT = Workspace().open("untitled:", "", 0).document
+
+
+def _add_lines(result: dict[str, Any], assembly: Assembly) -> None:
+    """Fills in the lines, which the worker, having no source, could not."""
+    for row in (*result["snapshots"], *([result["last"]] if result["last"] else [])):
+        origin = assembly.source_map.origin(row["pc"])
+        row["line"] = None if origin is None else origin.root_line + 1
+
+
+def create_server() -> NvmServer:
+    """A server with its features, ready to start."""
+    server = NvmServer()
+
+    @server.feature(lsp.INITIALIZE)
+    def _initialize(params: lsp.InitializeParams) -> None:
+        general = params.capabilities.general
+        offered = (general.position_encodings if general else None) or []
+        for encoding in ("utf-32", "utf-8", "utf-16"):
+            if encoding in offered:
+                server.converter = Converter(encoding)
+                break
+
+    @server.feature(lsp.INITIALIZED)
+    async def _initialized(params: lsp.InitializedParams) -> None:
+        server.service = ExecutionService()
+        await server.service.start()
+
+    @server.feature(lsp.SHUTDOWN)
+    async def _shutdown(params: None) -> None:
+        if server.service is not None:
+            await server.service.close()
+
+    @server.feature(lsp.TEXT_DOCUMENT_HOVER)
+    def _hover(params: lsp.HoverParams) -> Any:
+        opened = server.documents.documents.get(params.text_document.uri)
+        if opened is None:
+            return None
+        position = server.converter.position(opened.document, params.position)
+        found = hover(server.documents.assembly(opened), position)
+        if found is None:
+            return None
+        return {
+            "contents": {"kind": "markdown", "value": found.text},
+            "range": server.converter.range_json(opened.document, found.span),
+        }
+
+    @server.feature(lsp.TEXT_DOCUMENT_CODE_LENS)
+    def _code_lens(params: lsp.CodeLensParams) -> Any:
+        opened = server.documents.documents.get(params.text_document.uri)
+        if opened is None:
+            return []
+        return code_lenses(server.documents.assembly(opened), opened.uri)
+
+    @server.feature(lsp.TEXT_DOCUMENT_INLAY_HINT)
+    def _inlay_hint(params: lsp.InlayHintParams) -> Any:
+        span = params.range
+        return server.inlay_hints(params.text_document.uri, span.start.line, span.end.line)
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def _changed_on_disk(params: lsp.DidChangeWatchedFilesParams) -> None:
+        paths = {path_of(change.uri) for change in params.changes}
+        affected = [d for path in paths for d in server.documents.includers(path)]
+        server.documents.invalidate()
+        for opened in affected:
+            server.schedule(opened.uri)
+
+    @server.command(RUN)
+    async def _run(*arguments: Any) -> dict[str, Any]:
+        uri, options, *_ = (*arguments, None, None)
+        if not isinstance(uri, str):
+            raise JsonRpcException("nvm.run takes the URI of a document", _INVALID_PARAMS)
+        message = server.protocol.msg_id
+        task = asyncio.current_task()
+        if task is not None:
+            server.running[message] = task
+        try:
+            return await server.run_program(uri, options if isinstance(options, dict) else {})
+        finally:
+            server.running.pop(message, None)
+
+    return server
+
+
+def serve() -> None:
+    """Serves on standard input and output, until the client leaves."""
+    server = create_server()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.start_io()
