@@ -6,15 +6,13 @@ through the entry-point group ``nvm_lsp``. Built-in rules and backends come thro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import pluggy
 
-if TYPE_CHECKING:
-    from nvm_lsp.plugins import BackendEntry
-
-__all__ = ["API_VERSION", "GROUP", "hookimpl", "hookspec"]
+__all__ = ["API_VERSION", "GROUP", "BackendEntry", "hookimpl", "hookspec"]
 
 GROUP = "nvm_lsp"
 #: Raised when a hook changes so that a plugin must change, too.
@@ -22,6 +20,15 @@ API_VERSION = 1
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendEntry:
+    """An execution backend: its name, and what imports and gives it when it is used."""
+
+    name: str
+    summary: str
+    load: Callable[[], Any]
 
 
 @hookspec

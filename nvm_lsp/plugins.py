@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -17,8 +17,9 @@ from typing import Any
 import pluggy
 
 from nvm_lsp import hookspecs
+from nvm_lsp.hookspecs import BackendEntry
 
-__all__ = ["BackendEntry", "PluginFailure", "backends", "call", "failures", "manager"]
+__all__ = ["PluginFailure", "backends", "call", "failures", "manager"]
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +28,6 @@ _BUILT_IN = {
     "nvm_lsp_rules": ("nvm_lsp.lint.rules",),
     "nvm_lsp_backends": ("nvm_lsp.runner.backend",),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BackendEntry:
-    """An execution backend: its name, and what imports and gives it when it is used."""
-
-    name: str
-    summary: str
-    load: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 
 from nvm_lsp.assembler import errors as e
 from nvm_lsp.assembler.environment import LATE, AlreadyReported, Environment, ExpansionNames
@@ -62,7 +63,7 @@ def expand(
 
 def _fragments(pieces: list[Piece], environment: Environment, loader: Loader) -> list[Fragment]:
     return [
-        fragment_of(piece, environment, loader, lambda i=i: _next_is_jumpdest(pieces, i + 1))
+        fragment_of(piece, environment, loader, partial(_next_is_jumpdest, pieces, i + 1))
         for i, piece in enumerate(pieces)
     ]
 
@@ -176,9 +177,7 @@ class _Expander:
                 self._define_macro(state.context, block)
                 return
             block.depth -= 1
-        elif isinstance(statement, t.Condition):
-            block.depth += 1
-        elif _opens(statement):
+        elif isinstance(statement, t.Condition) or _opens(statement):
             block.depth += 1
         if isinstance(
             statement, t.MacroDefinition | t.ConstantDefinition | t.Include | t.ForkDirective
@@ -321,6 +320,7 @@ class _Expander:
             return
         if not block.outer_active:
             return
+        assert isinstance(statement, t.MacroDefinition)
         word = statement.name
         usable = self._usable(context, word, block.line)
         for parameter in statement.parameters:

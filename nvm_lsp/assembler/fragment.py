@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import partial
 
 from nvm_lsp.assembler import errors as e
 from nvm_lsp.assembler.effect import check_effect
 from nvm_lsp.assembler.environment import AlreadyReported, Environment, ExpansionNames
-from nvm_lsp.assembler.expressions import EvaluationError, NeedsLayout, evaluate, evaluate_any
+from nvm_lsp.assembler.expressions import (
+    EvaluationError,
+    Names,
+    NeedsLayout,
+    evaluate,
+    evaluate_any,
+)
 from nvm_lsp.assembler.loader import FileLoader, Loader, Unreadable, parse_hex_file
 from nvm_lsp.assembler.program import (
     Context,
@@ -130,7 +137,7 @@ class _Builder:
                 code += encoding
                 continue
             self.line = number
-            self.statement(statement, None, lambda n=number: self._jumpdest_after(n))
+            self.statement(statement, None, partial(self._jumpdest_after, number))
         fragment.code = bytes(code)
 
     # Statements ----------------------------------------------------------------------------------
@@ -147,7 +154,7 @@ class _Builder:
             case t.MacroUse():
                 self.macro_use(statement, scope)
             case t.Bytes():
-                self.bytes(statement, scope)
+                self.raw_bytes(statement, scope)
             case t.Table():
                 self.table(statement, scope)
             case t.Incbin():
@@ -253,7 +260,7 @@ class _Builder:
             )
         )
 
-    def bytes(self, node: t.Bytes, scope: Scope | None) -> None:
+    def raw_bytes(self, node: t.Bytes, scope: Scope | None) -> None:
         start = len(self.code)
         out = bytearray()
         for item in node.items:
@@ -266,7 +273,7 @@ class _Builder:
             if isinstance(value, t.Number) and value.text[:2] in ("0x", "0X"):
                 digits = value.text[2:].replace("_", "")
                 return bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
-            result = self.value(value, scope, strings=True)
+            result = self.value_or_text(value, scope)
             if isinstance(result, bytes):
                 return result
             self.problem(
@@ -435,7 +442,7 @@ class _Builder:
             if statement is None:
                 continue
             self.trail = (*outer_trail, (use.name.text, number))
-            self.statement(statement, scope, lambda n=number: _body_jumpdest(macro.body, n))
+            self.statement(statement, scope, partial(_body_jumpdest, macro.body, number))
             if len(fragment.offsets) > MAX_ITEMS:
                 self.trail = outer_trail
                 self.problem(
@@ -499,14 +506,21 @@ class _Builder:
 
     # Values and problems -------------------------------------------------------------------------
 
-    def value(
-        self, expression: t.Expression, scope: Scope | None, *, strings: bool = False
-    ) -> int | None:
+    def value(self, expression: t.Expression, scope: Scope | None) -> int | None:
         """The value, or None if it must wait for the layout. A flaw is reported and gives 0."""
+        found = self.value_or_text(expression, scope, evaluate)
+        assert not isinstance(found, bytes)
+        return found
+
+    def value_or_text(
+        self,
+        expression: t.Expression,
+        scope: Scope | None,
+        evaluator: Callable[[t.Expression, Names], int | bytes] = evaluate_any,
+    ) -> int | bytes | None:
+        """As `value`, but a string is a value, too."""
         try:
-            if strings:
-                return evaluate_any(expression, self._names(scope))  # type: ignore[return-value]
-            return evaluate(expression, self._names(scope))
+            return evaluator(expression, self._names(scope))
         except NeedsLayout:
             return None
         except AlreadyReported:
@@ -587,7 +601,7 @@ class _Builder:
         )
 
 
-# Encodings and messages that the layout needs, too -------------------------------------------------
+# Encodings and messages that the layout needs, too ------------------------------------------------
 
 
 def push_width(value: int, instructions: InstructionSet) -> int:

@@ -165,11 +165,11 @@ def _listing(assembly: Assembly) -> Iterator[str]:
         if not emitted:
             yield f"{'':6}  {'':16}  {text}".rstrip() + "\n"
             continue
-        first, size = emitted[0]
-        rows = [(first + i, code[first + i : first + i + 8]) for i in range(0, size, 8)]
-        for pc, size in emitted[1:]:
-            rows += [(pc + i, code[pc + i : min(pc + i + 8, pc + size)]) for i in range(0, size, 8)]
-        rows[0] = (first, code[first : first + min(size if len(emitted) == 1 else emitted[0][1], 8)])
+        rows = [
+            (start, code[start : min(start + 8, pc + size)])
+            for pc, size in emitted
+            for start in range(pc, pc + size, 8)
+        ]
         for index, (pc, data) in enumerate(rows):
             tail = f"  {text}" if index == 0 else ""
             yield f"{pc:06x}  {data.hex():16}{tail}".rstrip() + "\n"

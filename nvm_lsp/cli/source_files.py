@@ -85,7 +85,8 @@ def read_input(argument: str) -> Input | Unreadable:
     if isinstance(data, Unreadable):
         return data
     decoded = parse_hex_file(data)
-    if decoded is not None and (data.strip()[:2] in (b"0x", b"0X") or not argument.endswith("easm")):
+    prefixed = data.strip()[:2] in (b"0x", b"0X")
+    if decoded is not None and (prefixed or not argument.endswith("easm")):
         return Input(argument, bytecode=decoded)
     text = decode_source(data, argument)
     if isinstance(text, Unreadable):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from nvm_lsp.hookspecs import hookimpl
-from nvm_lsp.plugins import BackendEntry
+from nvm_lsp.hookspecs import BackendEntry, hookimpl
 
 if TYPE_CHECKING:
     from nvm_lsp.runner.machine import Execution, Limits, Message, Watcher, World

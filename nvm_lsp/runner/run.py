@@ -10,11 +10,12 @@ from nvm_lsp.assembler.assembler import Assembly
 from nvm_lsp.kernel.image import KernelImage, image
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.plugins import backends
-from nvm_lsp.runner.guest_trace import GuestRecorder, Snapshot, Step
+from nvm_lsp.runner.guest_trace import GuestRecorder, Snapshot, Step, words_of
 from nvm_lsp.runner.machine import Execution, Limits, Message
+from nvm_lsp.runner.probes import Observer, Plan, Seen, show
 from nvm_lsp.runner.scenario import KERNEL_ADDRESS, Scenario
 
-__all__ = ["OUTCOMES", "Request", "Run", "UnknownBackendError", "to_json", "run"]
+__all__ = ["OUTCOMES", "Request", "Run", "UnknownBackendError", "run", "to_json"]
 
 #: How a run can end. ``return`` and ``stop`` are successes, ``halt`` is exceptional, ``limit`` is a
 #: limit of ours (time, memory, logs, return data), not of the EVM.
@@ -31,7 +32,7 @@ class Request:
     """What to run and how closely to look.
 
     ``snapshots`` are guest offsets at which to keep the whole state, or ``all``, or ``end``.
-    ``native`` asks for a second, native run that tells the overhead.
+    ``native`` asks for a second, native run that tells the overhead. ``plan`` holds the probes.
     """
 
     code: bytes
@@ -40,6 +41,7 @@ class Request:
     limits: Limits = field(default_factory=Limits)
     snapshots: frozenset[int] | str = "end"
     native: bool = True
+    plan: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Run:
     snapshots: tuple[Snapshot, ...]
     truncated: bool
     execution: Execution
+    seen: tuple[Seen, ...] = ()
 
     @property
     def last(self) -> Step | None:
@@ -93,7 +96,8 @@ def run(request: Request) -> Run:
         )
     backend = entries[request.backend].load()
     kernel = image(scenario.build) if scenario.target == "nvm" else None
-    recorder = GuestRecorder(request.code, kernel, _wanted(request))
+    observer = Observer(request.plan, kernel.layout.base if kernel else 0, scenario.gas)
+    recorder = GuestRecorder(request.code, kernel, _wanted(request), observer=observer)
     execution: Execution = backend.execute(
         scenario.world(_account_code(scenario, request.code)),
         _message(scenario, request.code, kernel),
@@ -102,12 +106,13 @@ def run(request: Request) -> Run:
         watcher=recorder,
     )
     recorder.finish(
-        0, list(reversed(execution.stack)), execution.memory, execution.outcome == "halt"
+        0, list(reversed(execution.stack)), execution.memory,
+        execution.outcome in ("halt", "limit"),
     )
     native = _native_gas(request, backend, execution) if request.native and kernel else (
         execution.gas_used if kernel is None else None
     )
-    return _result(request, kernel, recorder, execution, native)
+    return _result(request, kernel, recorder, execution, native, observer.seen())
 
 
 def _wanted(request: Request) -> frozenset[int] | None:
@@ -159,6 +164,7 @@ def _result(
     recorder: GuestRecorder,
     execution: Execution,
     native: int | None,
+    seen: tuple[Seen, ...],
 ) -> Run:
     base = kernel.layout.base if kernel is not None else 0
     pointer = None
@@ -166,15 +172,19 @@ def _result(
         place = kernel.layout.pointer
         pointer = int.from_bytes(execution.memory[place : place + 32], "big")
     outcome = execution.outcome
+    stack = execution.stack
+    if outcome in ("halt", "limit"):
+        # The host stopped amid the kernel's work; the guest's stack is that before the step.
+        stack = words_of(recorder.before)
     if outcome == "success":
         last = recorder.steps[-1].opcode if recorder.steps else _STOP_LIKE
         outcome = "return" if last == 0xF3 else "stop"
     return Run(
         request, outcome, execution.error, execution.output, execution.gas_used, native,
-        execution.steps, recorder.count, tuple(recorder.steps), execution.stack,
+        execution.steps, recorder.count, tuple(recorder.steps), stack,
         execution.memory[base:], execution.memory[:base], pointer,
         base if kernel is not None else None, tuple(recorder.snapshots), recorder.dropped,
-        execution,
+        execution, seen,
     )
 
 
@@ -248,6 +258,17 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
                 "gas": snapshot.gas,
             }
             for snapshot in result.snapshots
+        ],
+        "probes": [
+            {
+                "file": place.path,
+                "line": place.line + 1,
+                "text": probe.text,
+                "value": None if seen.value is None else show(seen.value),
+                "hits": seen.hits,
+                "error": seen.error,
+            }
+            for (place, probe), seen in zip(result.request.plan.probes, result.seen, strict=False)
         ],
         "truncated": result.truncated,
         "profile": _profile(result),

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nvm_lsp.assembler import Unreadable, assemble
+from nvm_lsp.assembler.assembler import Assembly
 from nvm_lsp.assembler.expressions import EvaluationError, evaluate
 from nvm_lsp.assembler.layout import undefined_name
 from nvm_lsp.assembler.loader import Loader, parse_hex_file
-from nvm_lsp.assembler.assembler import Assembly
 from nvm_lsp.diagnostics import Diagnostic, Severity, define_kind
 from nvm_lsp.kernel.image import Build
 from nvm_lsp.opcodes import DEFAULT_FORK, FORKS
@@ -217,9 +217,8 @@ class _Reader:
             case "block.coinbase":
                 changes["block"] = replace(scenario.block, coinbase=self.address(text, column))
             case _ if key.startswith("block.") and key[6:] in _BLOCK_NUMBERS:
-                changes["block"] = replace(
-                    scenario.block, **{key[6:]: self.number_of(text, column)}
-                )
+                number: Any = {key[6:]: self.number_of(text, column)}
+                changes["block"] = replace(scenario.block, **number)
             case _:
                 raise _unknown(key, _KEYS, start, end)
         self.scenario = replace(scenario, **changes)
@@ -267,8 +266,8 @@ class _Reader:
                 raise _unknown(
                     found[1], ("balance", "nonce"), column + found.start(), column + found.end(1)
                 )
-            value = self.number_of(found[2].strip(), column + found.start(2))
-            account = replace(account, **{found[1]: value})
+            value: Any = {found[1]: self.number_of(found[2].strip(), column + found.start(2))}
+            account = replace(account, **value)
         return account
 
     def _deploy(self, text: str, column: int) -> dict[str, Any]:

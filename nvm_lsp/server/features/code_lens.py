@@ -31,13 +31,11 @@ def _first_line(assembly: Assembly) -> int | None:
     tree = assembly.program.root.tree
     emitting = (t.Instruction, t.Label, t.MacroUse, t.Bytes, t.Include)
     inside = False
-    number = 0
-    for line in tree.lines():
+    for number, line in enumerate(tree.lines()):
         if isinstance(line.statement, t.MacroDefinition):
             inside = True
         elif isinstance(line.statement, t.End):
             inside = False
         elif not inside and isinstance(line.statement, emitting):
             return number
-        number += 1
     return None

@@ -34,11 +34,11 @@ def run_tooltip(result: dict[str, Any]) -> str:
     lines.append(f"return data `{_shortened(result['return_data'])}`")
     if result["stack"]:
         lines.append("stack, top first: " + ", ".join(f"`{word}`" for word in result["stack"][:16]))
-    for change in result["storage"][:16]:
-        lines.append(
-            f"storage `{change['address']}`[`{change['slot']}`]: "
-            f"`{change['before']}` → `{change['after']}`"
-        )
+    lines += [
+        f"storage `{change['address']}`[`{change['slot']}`]: "
+        f"`{change['before']}` → `{change['after']}`"
+        for change in result["storage"][:16]
+    ]
     memory = bytes.fromhex(result["memory"][2:])
     lines.append(f"guest memory, {len(memory)} bytes\n```text\n{_hexdump(memory)}\n```")
     return "\n\n".join(lines)
