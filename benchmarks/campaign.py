@@ -29,7 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     deadline = time.monotonic() + args.minutes * 60
     number, ran, skipped, failed, shown = shard - 1, 0, 0, 0, time.monotonic()
     while time.monotonic() < deadline and ran + skipped < args.programs:
-        code = program(Random(f"{args.seed}/{number}"), ACCOUNTS, args.fork)
+        code = program(
+            Random(f"{args.seed}/{number}"), ACCOUNTS, args.fork, strict=args.strict_jumpdest
+        )
         differences = compare(code, kernel)
         if differences is None:
             skipped += 1

@@ -33,11 +33,16 @@ _NOT_PLAIN = {"STOP", "RETURN", "REVERT", "INVALID", "JUMP", "JUMPI", "JUMPDEST"
               "CALLCODE", "DELEGATECALL", "STATICCALL", "CREATE", "CREATE2", "SELFDESTRUCT"}
 
 
-def program(random: Random, accounts: tuple[int, ...], fork: str = "prague") -> bytes:
-    """A program for a fork that calls ``accounts``, some of its own making and precompiles."""
+def program(
+    random: Random, accounts: tuple[int, ...], fork: str = "prague", *, strict: bool = False
+) -> bytes:
+    """A program for a fork that calls ``accounts``, some of its own making and precompiles.
+
+    With ``strict`` some jump into push data, which only a strict-jumpdest build refuses.
+    """
     if random.random() < 0.1:
         return _rubbish(random, fork)
-    writer = Writer(random, accounts, fork)
+    writer = Writer(random, accounts, fork, strict=strict)
     for _ in range(random.choice((2, 4, 8, 12, 20))):
         writer.piece()
     writer.ending()
@@ -47,7 +52,8 @@ def program(random: Random, accounts: tuple[int, ...], fork: str = "prague") -> 
 def _rubbish(random: Random, fork: str) -> bytes:
     """Bytes at random, opcodes more often than chance; jumps would be to nowhere."""
     known = [row.code for row in _rows(fork)
-             if row.name not in {"CALLCODE", "SELFDESTRUCT", "GAS", "JUMP", "JUMPI"}]
+             if not row.immediate_size
+             and row.name not in {"CALLCODE", "SELFDESTRUCT", "GAS", "JUMP", "JUMPI"}]
     out = bytearray()
     for _ in range(random.randrange(1, 60)):
         draw = random.random()
@@ -72,9 +78,12 @@ def _rows(fork: str) -> list[Opcode]:
 class Writer:
     """Writes a program piece by piece and keeps count of the stack's height."""
 
-    def __init__(self, random: Random, accounts: tuple[int, ...], fork: str) -> None:
+    def __init__(
+        self, random: Random, accounts: tuple[int, ...], fork: str, *, strict: bool = False
+    ) -> None:
         self.random = random
         self.accounts = accounts
+        self.strict = strict
         self.code = bytearray()
         self.height = 0
         self.nesting = 0
@@ -146,9 +155,9 @@ class Writer:
         weights = [weight for weight, _ in pieces]
         self.random.choices([write for _, write in pieces], weights)[0]()
         if self.random.random() < 0.004:
-            self.random.choice(
-                (self.broken_jump, self.jump_into_data, self.undefined, self.underflow)
-            )()
+            self.random.choice((self.broken_jump, self.undefined, self.underflow))()
+        if self.strict and self.random.random() < 0.004:
+            self.jump_into_data()
 
     def plain_op(self) -> None:
         row = self.random.choice(self.plain)
