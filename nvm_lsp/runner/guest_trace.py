@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nvm_lsp.kernel.image import KernelImage
+from nvm_lsp.runner.probes import Observer
 from nvm_lsp.runner.world import Frame
 
-__all__ = ["GuestRecorder", "Snapshot", "Step"]
+__all__ = ["GuestRecorder", "Snapshot", "Step", "words_of"]
 
 _JUMP, _JUMPI, _JUMPDEST = 0x56, 0x57, 0x5B
 
@@ -48,7 +49,8 @@ class GuestRecorder:
     """A `Watcher` that keeps steps and snapshots.
 
     ``snapshots`` are the offsets to keep the whole state at; None keeps it everywhere. At most
-    ``max_steps`` steps are kept, but all of them are counted.
+    ``max_steps`` steps are kept, but all of them are counted. ``observer`` is called after the
+    instructions that it asks for. ``before`` is the stack before the last step, bottom first.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class GuestRecorder:
         kernel: KernelImage | None,
         snapshots: frozenset[int] | None = frozenset(),
         *,
+        observer: Observer | None = None,
         max_steps: int = 2_000_000,
         max_snapshots: int = 10_000,
     ) -> None:
@@ -69,7 +72,10 @@ class GuestRecorder:
         self._max_steps = max_steps
         self._max_snapshots = max_snapshots
         self._last: tuple[int, int] = (-1, -1)
+        self.before: list[int | bytes] = []
         self._frame: Frame | None = None
+        self._observer = observer
+        self._observed = frozenset(observer.pcs) if observer is not None else frozenset()
         self._handlers: Mapping[int, int] | None = None
         self._base = 0
         self._pointer = 0
@@ -102,8 +108,17 @@ class GuestRecorder:
         self._record(pc, opcode, gas, stack, memory)
 
     def finish(self, gas: int, stack: list[int | bytes], memory: bytes, halted: bool) -> None:
+        """The run is over; ``halted`` if its last step did not get to its end."""
+        if halted:
+            self._add_undefined(gas, stack, memory)
+        if self._observer is not None and self._frame is not None:
+            if not halted and self._last[0] in self._observed:
+                self._observer.after(self._last[0], self._frame, stack, memory)
+            self._observer.end(self._frame, self.before if halted else stack, memory)
+
+    def _add_undefined(self, gas: int, stack: list[int | bytes], memory: bytes) -> None:
         """Adds the step that halted before any handler began: an undefined opcode."""
-        if self._handlers is None or not halted or len(memory) < self._pointer + 32:
+        if self._handlers is None or len(memory) < self._pointer + 32:
             return
         guest_pc = int.from_bytes(memory[self._pointer : self._pointer + 32], "big") - 1
         if not 0 <= guest_pc < len(self.code) or guest_pc == self._last[0]:
@@ -129,8 +144,14 @@ class GuestRecorder:
     def _record(
         self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
     ) -> None:
+        last_pc = self._last[0]
+        if last_pc in self._observed:
+            assert self._observer is not None
+            assert self._frame is not None
+            self._observer.after(last_pc, self._frame, stack, memory)
         self.count += 1
         self._last = (pc, opcode)
+        self.before = stack.copy()
         if self.count <= self._max_steps:
             top: int | None = None
             if stack:
@@ -143,13 +164,14 @@ class GuestRecorder:
         if wanted is None or pc in wanted:
             if len(self.snapshots) < self._max_snapshots:
                 self.snapshots.append(
-                    Snapshot(pc, opcode, gas, _words(stack), bytes(memory[self._base :]))
+                    Snapshot(pc, opcode, gas, words_of(stack), bytes(memory[self._base :]))
                 )
             else:
                 self.dropped = True
 
 
-def _words(stack: list[int | bytes]) -> tuple[int, ...]:
+def words_of(stack: list[int | bytes]) -> tuple[int, ...]:
+    """The words of a stack that is bottom first, top first."""
     return tuple(
         value if isinstance(value, int) else int.from_bytes(value, "big")
         for value in reversed(stack)
