@@ -175,7 +175,8 @@ class KernelImage:
     @cached_property
     def own_address(self) -> int:
         """Offset of the 20 bytes that hold the contract's own address, 0 if there are none."""
-        return self.symbols.get("own_address", 0) and self.symbols["own_address"] + 1
+        push = self.symbols.get("own_address")
+        return 0 if push is None else push + 1
 
     @cached_property
     def layout(self) -> Layout:
