@@ -10,7 +10,7 @@ import importlib
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -519,26 +519,26 @@ class _Run:
                 f"{self.limits.return_data:,} are allowed",
             )
         if computation.is_success:
-            for address in computation.get_accounts_for_deletion():
-                state.delete_account(address)
-            logs = tuple(
-                Log(bytes(address), tuple(topics), bytes(data))
-                for address, topics, data in computation.get_log_entries()
-            )
-            return self._success(state, computation, output, logs)
+            return self._success(state, computation, output)
         if isinstance(computation.error, machine.revert):
             return self._result("revert", None, output, _gas_left(computation))
         return self._result("halt", _describe(computation.error), output, 0)
 
-    def _success(
-        self, state: Any, computation: Any, output: bytes, logs: tuple[Log, ...]
-    ) -> Execution:
+    def _success(self, state: Any, computation: Any, output: bytes) -> Execution:
+        kept = list(_kept(computation))
+        for frame in kept:
+            for address in frame.accounts_to_delete:
+                state.delete_account(address)
+        logs = sorted(entry for frame in kept for entry in frame._log_entries)
         accounts: JournaledAccounts = state._account_db
         created = tuple(address for address in self.created if accounts.get_code(address))
         return self._result(
             "success", None, output, _gas_left(computation),
-            refund=computation.get_gas_refund(),
-            logs=logs,
+            refund=sum(frame._gas_meter.gas_refunded for frame in kept),
+            logs=tuple(
+                Log(bytes(address), tuple(topics), bytes(data))
+                for _, address, topics, data in logs
+            ),
             storage=tuple(accounts.storage_changes()),
             transient=tuple(accounts.transient_values()),
             balances=tuple(accounts.balance_changes()),
@@ -570,6 +570,19 @@ class _Run:
             calls=tuple(call.closed() for call in self.calls),
             **(empty | changes),
         )
+
+
+def _kept(computation: Any) -> Iterator[Any]:
+    """The frames whose doings last: those that did not fail, below none that failed.
+
+    py-evm gathers logs and refunds by recursion, for which 1024 nested calls are too deep.
+    """
+    waiting = [computation]
+    while waiting:
+        frame = waiting.pop()
+        if frame.is_success:
+            yield frame
+            waiting += frame.children
 
 
 def _transaction(machine: _Machine, message: Message) -> Any:
