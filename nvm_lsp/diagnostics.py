@@ -65,6 +65,8 @@ class Kind:
         return " ".join(self.page.split("\n\n", 1)[0].split())
 
 
+_LONGEST_TEXT = 400
+
 _KINDS: dict[str, Kind] = {}
 #: Every kind that was defined, by code.
 KINDS: Mapping[str, Kind] = MappingProxyType(_KINDS)
@@ -155,6 +157,13 @@ class Diagnostic:
     def __post_init__(self) -> None:
         if self.severity is Severity.OFF:
             object.__setattr__(self, "severity", self.kind.severity)
+        # What is quoted may be a line of megabytes.
+        for name in ("message", "hint"):
+            text = getattr(self, name)
+            if len(text) > _LONGEST_TEXT:
+                middle = f" … ({len(text):,} characters) … "
+                half = _LONGEST_TEXT // 2
+                object.__setattr__(self, name, text[:half] + middle + text[-half:])
 
     @property
     def code(self) -> str:

@@ -84,6 +84,8 @@ class Fork:
     summary: str
 
 
+# Comparing names is quadratic; what is longer than this is no misspelled mnemonic.
+_LONGEST_GUESS = 24
 _TERMINATORS = frozenset({0x00, 0xF3, 0xFD, 0xFE, 0xFF})
 _EMPTY_CALLDATA = "A guest's own code is the calldata, so it sees empty calldata: "
 
@@ -441,6 +443,8 @@ def opcode_by_code(code: int) -> Opcode | None:
 
 def nearest_mnemonics(name: str, fork: str = DEFAULT_FORK) -> tuple[str, ...]:
     """Up to three mnemonics of ``fork`` that look like ``name``, best first."""
+    if len(name) > _LONGEST_GUESS:
+        return ()
     return tuple(get_close_matches(name.upper(), instruction_set(fork).by_name, n=3, cutoff=0.7))
 
 

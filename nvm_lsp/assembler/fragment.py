@@ -593,7 +593,7 @@ class _Builder:
     def _unknown_macro(self, node: t.MacroUse) -> Problem:
         name = node.name.text
         known = [*self.environment.macros, *(word[1:] for word in directives())]
-        near = get_close_matches(name, known, n=1, cutoff=0.6)
+        near = get_close_matches(name[:80], known, n=1, cutoff=0.6)
         hint = f"did you mean %{near[0]}?" if near else "define it with %macro, or include its file"
         return Problem(
             e.UNDEFINED_MACRO, node.start, node.name.end, f"undefined macro %{name}", hint,

@@ -352,7 +352,7 @@ def undefined_name(name: t.Name, layout: Layout, scope: Scope | None) -> Problem
     known = [*layout.labels, *program.constants]
     if scope is not None:
         known += [*scope.labels, *scope.parameters]
-    near = get_close_matches(name.text, known, n=1, cutoff=0.6)
+    near = get_close_matches(name.text[:80], known, n=1, cutoff=0.6)
     if name.text in program.macros:
         hint = f"{name.text} is a macro, which has no value"
     elif near:
