@@ -16,7 +16,8 @@ from nvm_lsp.cli.source_files import (
     print_diagnostics,
     read_input,
 )
-from nvm_lsp.runner.scenario import Scenario, read_scenario
+from nvm_lsp.runner.scenario import Scenario
+from nvm_lsp.runner.scenario_reader import read_scenario
 
 NAME = "run"
 HELP = "assemble a program, run it on the NestedVM, show result and memory"

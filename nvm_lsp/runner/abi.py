@@ -148,10 +148,9 @@ class Abi:
         rest, words = list(plain), list(topics[1:])
         parts = []
         for name, type_, indexed in entry.inputs:
-            if indexed:
-                value = _topic_value(type_, words.pop(0))
-            else:
-                value = show_value(type_, rest.pop(0))
+            value = (
+                _topic_value(type_, words.pop(0)) if indexed else show_value(type_, rest.pop(0))
+            )
             parts.append(f"{name}: {value}" if name else value)
         return f"{entry.name}({', '.join(parts)})"
 

@@ -21,7 +21,8 @@ from nvm_lsp import __version__
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.diagnostics import Severity
 from nvm_lsp.runner.run import Request
-from nvm_lsp.runner.scenario import Scenario, read_scenario
+from nvm_lsp.runner.scenario import Scenario
+from nvm_lsp.runner.scenario_reader import read_scenario
 from nvm_lsp.runner.service import ExecutionService, RunFailedError
 from nvm_lsp.server.convert import Converter
 from nvm_lsp.server.features.code_lens import RUN, code_lenses

@@ -50,7 +50,7 @@ def check(
 RETURN_TOP = "PUSH 0\n MSTORE\n PUSH 32\n PUSH 0\n RETURN\n"
 
 
-# Opcodes of our own against py-evm's ---------------------------------------------------------------
+# Opcodes of our own against py-evm's -------------------------------------------------------------
 
 
 class _Recorder:
