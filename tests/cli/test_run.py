@@ -49,7 +49,7 @@ def test_human_output_shows_result_gas_and_memory(nvm):
     done = nvm("run", "-", stdin="PUSH1 3\nPUSH1 4\nADD\nPUSH 0\nMSTORE\nPUSH 32\nPUSH 0\nRETURN\n")
     assert done.returncode == 0
     for part in (
-        "outcome       return  at pc 0x0009, -:8:1",
+        "outcome       return  at pc 0x000a, -:8:1",
         "word 0: 0x7",
         "native ",
         "0x0000  0000000000000000 0000000000000000 0000000000000000 0000000000000007",
