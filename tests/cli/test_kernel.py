@@ -15,7 +15,7 @@ def test_codes_and_address_are_those_of_the_build(nvm):
         ("--address", kernel.address),
     ):
         done = nvm("kernel", what, *options)
-        assert (done.returncode, done.stdout, done.stderr) == (0, f"0x{value.hex()}\n", "")
+        assert (done.returncode, done.stdout.lower(), done.stderr) == (0, f"0x{value.hex()}\n", "")
 
 
 def test_layout_is_that_of_the_specification(nvm):

@@ -24,7 +24,7 @@ def check(code: bytes) -> None:
 
 
 def jump_over(data: bytes, destination: int, *, conditional: bool = False) -> bytes:
-    """A jump to ``destination``, counted from the first byte of ``data``, which stands behind it."""
+    """A jump to ``destination``, counted from the begin of ``data`` behind it."""
     if conditional:
         return b"\x60\x01\x61" + (6 + destination).to_bytes(2, "big") + b"\x57" + data
     return b"\x61" + (4 + destination).to_bytes(2, "big") + b"\x56" + data

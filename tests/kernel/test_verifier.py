@@ -133,7 +133,8 @@ def wallet_code(kernel: bytes, fork: str) -> bytes:
 
 
 def call(
-    kind: str = "CALL", data: bytes = b"", *, to: bytes = _TARGET, value: int = 0, dirty: bool = False
+    kind: str = "CALL", data: bytes = b"", *, to: bytes = _TARGET, value: int = 0,
+    dirty: bool = False,
 ) -> str:
     """A guest's call with that data, which leaves success on the stack."""
     lines = []
