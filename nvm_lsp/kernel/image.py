@@ -150,10 +150,14 @@ class KernelImage:
     @cached_property
     def runtime(self) -> bytes:
         """The runtime code as it stands at `address`."""
+        return self.runtime_at(self.address) if self.own_address else self.template
+
+    def runtime_at(self, address: bytes) -> bytes:
+        """The runtime code of an instance at some address of 20 bytes."""
         place = self.own_address
         if not place:
             return self.template
-        return self.template[:place] + self.address + self.template[place + 20 :]
+        return self.template[:place] + address + self.template[place + 20 :]
 
     @cached_property
     def creation(self) -> bytes:

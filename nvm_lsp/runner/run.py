@@ -126,7 +126,7 @@ def _account_code(scenario: Scenario, code: bytes) -> bytes:
     if scenario.target == "evm":
         return code
     if scenario.mode == "call":
-        return image(scenario.build).runtime
+        return image(scenario.build).runtime_at(KERNEL_ADDRESS)
     return bytes([_STOP_LIKE])
 
 
@@ -136,7 +136,8 @@ def _message(scenario: Scenario, code: bytes, kernel: KernelImage | None) -> Mes
             scenario.wallet, code, scenario.calldata, scenario.caller, scenario.value, scenario.gas
         )
     return Message(
-        scenario.account, kernel.runtime, code, scenario.caller, scenario.value, scenario.gas,
+        scenario.account, kernel.runtime_at(KERNEL_ADDRESS), code, scenario.caller,
+        scenario.value, scenario.gas,
         code_address=KERNEL_ADDRESS,
     )
 

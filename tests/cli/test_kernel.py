@@ -61,3 +61,11 @@ def test_bad_usage_is_exit_code_2(nvm, arguments, message):
     done = nvm("kernel", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_delegatecall_only_refuses_a_run_by_call(nvm):
+    program = "0x600360040160005260ff6000f3"
+    assert nvm("run", program, "--delegatecall-only").returncode == 0
+    refused = nvm("run", program, "--delegatecall-only", "--call")
+    assert refused.returncode == 1
+    assert "revert" in refused.stdout
