@@ -17,7 +17,7 @@ from nvm_lsp.assembler.expander import expand
 from nvm_lsp.assembler.layout import Layout, lay_out
 from nvm_lsp.assembler.loader import FileLoader, Loader, Unreadable
 from nvm_lsp.assembler.program import Finding, Piece, Program
-from nvm_lsp.assembler.symbols import Symbols, collect_symbols
+from nvm_lsp.assembler.symbols import Symbols
 from nvm_lsp.assembler.unused import check_names_of_constants, check_unused_macros
 from nvm_lsp.diagnostics import Diagnostic, Related, Severity
 from nvm_lsp.opcodes import DEFAULT_FORK, find_fork
@@ -133,7 +133,11 @@ class Assembly:
     @cached_property
     def symbols(self) -> Symbols:
         """Labels, constants, tables and macros, with their values and places."""
-        return collect_symbols(self.program, self.layout)
+        return Symbols(self.program, self.layout)
+
+    def labels(self) -> Mapping[str, int]:
+        """Offsets of labels and tables by name."""
+        return self.layout.labels
 
     @cached_property
     def source_map(self) -> SourceMap:
@@ -142,7 +146,7 @@ class Assembly:
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
         """The instructions in order of pc, without data."""
-        return tuple(self._operations())
+        return tuple(self.iter_operations())
 
     @cached_property
     def data_ranges(self) -> tuple[tuple[int, int], ...]:
@@ -161,13 +165,14 @@ class Assembly:
         layout = self.layout
         for index, fragment in enumerate(self.program.fragments):
             offsets = _offsets(layout, index)
-            end = layout.starts[index] + len(fragment.code) + layout.prefixes[index][-1]
+            offsets.append(layout.starts[index] + len(fragment.code) + layout.prefixes[index][-1])
             data = fragment.data
-            for item, pc in enumerate(offsets):
-                following = offsets[item + 1] if item + 1 < len(offsets) else end
-                yield pc, following - pc, item in data
+            for item in range(len(offsets) - 1):
+                pc = offsets[item]
+                yield pc, offsets[item + 1] - pc, item in data
 
-    def _operations(self) -> Iterator[Operation]:
+    def iter_operations(self) -> Iterator[Operation]:
+        """The instructions one by one, for who may not need them all."""
         code = self.bytecode
         if not code and self.layout.size:
             return

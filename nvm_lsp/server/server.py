@@ -34,10 +34,10 @@ __all__ = ["NvmServer", "serve"]
 
 log = logging.getLogger(__name__)
 
-#: Seconds of quiet after an edit before diagnostics are made, and how much longer than the last
-#: analysis took that may be.
-_DEBOUNCE_SECONDS = 0.03
-_DEBOUNCE_FACTOR = 2.0
+#: Seconds of quiet after an edit before diagnostics are made: as long as they took last time, so
+#: that they never take more than half of the time, within these bounds.
+_LEAST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.5
 #: Diagnostics shown of one document; the last one says that there are more.
 _MAX_DIAGNOSTICS = 500
 _REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
@@ -160,7 +160,7 @@ class NvmServer(LanguageServer):
     def schedule(self, uri: str) -> None:
         """Makes diagnostics once typing pauses; the pause grows with what they cost."""
         self._cancel_pending(uri)
-        delay = max(_DEBOUNCE_SECONDS, self._took * _DEBOUNCE_FACTOR)
+        delay = min(max(_LEAST_PAUSE, self._took), _LONGEST_PAUSE)
         loop = asyncio.get_event_loop()
         self._pending[uri] = loop.call_later(delay, self.refresh, uri)
 

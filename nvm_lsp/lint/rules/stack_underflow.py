@@ -34,7 +34,7 @@ _JUMPDEST, _JUMP = 0x5B, 0x56
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     assembly = context.assembly
     height = 0
-    for operation in assembly.operations:
+    for operation in assembly.iter_operations():
         row = opcode_by_code(operation.code)
         if row is None or operation.code == _JUMPDEST:
             return  # other code may come here with another height

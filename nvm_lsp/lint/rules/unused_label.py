@@ -33,14 +33,14 @@ from nvm_lsp.lint.rule import LintContext, rule
 @rule("LBL001", "unused-label", Severity.WARNING)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     used = used_names(context.assembly)
-    for symbol in context.assembly.symbols.all:
-        if (
-            symbol.kind == "label"
-            and symbol.name not in used
-            and not symbol.name.startswith("_")
-            and symbol.location is not None
-            and symbol.location.path == context.path
-        ):
+    symbols = context.assembly.symbols
+    for name in context.assembly.labels():
+        if name in used or name.startswith("_"):
+            continue
+        symbol = symbols.find(name)
+        if symbol is None or symbol.location is None:
+            continue
+        if symbol.kind == "label" and symbol.location.path == context.path:
             yield Diagnostic(
                 RULE.kind,
                 symbol.location,

@@ -72,7 +72,7 @@ _SIZED_PUSH = (
 
 
 def _name(name: str, assembly: Assembly) -> str:
-    found = next((s for s in assembly.symbols.all if s.name == name and s.kind != "macro"), None)
+    found = assembly.symbols.find(name)
     return _symbol(found) if found is not None else ""
 
 
