@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "main"]
 #: The commands in the order of the help; each is the module of that name in this package.
 COMMANDS = {
     "run": "assemble a program, run it on the NestedVM, show result and memory",
+    "test": "run programs and check what they expect",
     "asm": "assemble easm to bytecode",
     "disasm": "disassemble bytecode to easm",
     "lint": "check programs for flaws",

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gas", type=_count, metavar="N", help="gas limit (default: 30000000)")
     parser.add_argument(
-        "--timeout", type=_seconds, default=10.0, metavar="S",
+        "--timeout", type=seconds, default=10.0, metavar="S",
         help="wall-clock limit in seconds (default: 10)",
     )
     parser.add_argument("--value", type=_count, metavar="WEI", help="ether sent with the call")
@@ -148,12 +148,16 @@ def _overridden(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
         for key in ("target", "mode", "gas", "value", "fork", "profile")
         if getattr(arguments, key) is not None
     }
-    options = {
+    return replace(scenario, options=scenario.options | build_options(arguments), **changes)
+
+
+def build_options(arguments: argparse.Namespace) -> frozenset[str]:
+    """The options of the kernel's build that were switched on."""
+    return frozenset(
         name
         for name in ("verifier", "debug", "strict_jumpdest", "delegatecall_only")
         if getattr(arguments, name)
-    }
-    return replace(scenario, options=scenario.options | options, **changes)
+    )
 
 
 def _snapshots(text: str, assembly: Assembly | None) -> frozenset[int] | str:
@@ -184,7 +188,8 @@ def _count(text: str) -> int:
     return value
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """An argparse type: a time limit."""
     try:
         value = float(text)
     except ValueError:

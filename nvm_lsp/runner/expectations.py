@@ -34,6 +34,8 @@ __all__ = [
     "Expectation",
     "Finding",
     "check",
+    "describe_outcome",
+    "frozen_text",
     "parse_expectation",
     "read_expectations",
 ]
@@ -66,7 +68,7 @@ _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
     "<": operator.lt, ">": operator.gt,
 }
 _PROBE_HEAD = re.compile(
-    r"(?:(?:stack|mem|memory|storage|transient|returndata)(?:\s*\[(?:[^\[\]]|\[[^\]]*\])*\])?"
+    r"(?:(?:stack|mem|memory|storage|transient|returndata)(?:\[(?:[^\[\]]|\[[^\]]*\])*\])?"
     r"|gas_left|gas|msize|pc|hits|depth)(?![\w.])"
 )
 _OPERATOR = re.compile(r"\s*(==|!=|<=|>=|<|>)?\s*")
@@ -96,13 +98,38 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of an expectation; ``got`` and ``details`` are for people."""
+    """What became of an expectation; ``got`` and ``details`` are for people.
+
+    ``value`` is what a probe saw.
+    """
 
     expectation: Expectation
     passed: bool
     expected: str
     got: str
     details: tuple[str, ...] = ()
+    value: Value | None = None
+
+
+def frozen_text(finding: Finding) -> str | None:
+    """The expectation rewritten so that it holds, None if there is nothing to write."""
+    expectation = finding.expectation
+    if expectation.kind == "log":
+        return None
+    if expectation.probe is None:
+        return None if "…" in finding.got else _as_expectation(finding.got)
+    if finding.value is None:
+        return None
+    comparison = "" if expectation.comparison == "==" else f" {expectation.comparison}"
+    if comparison in (" !=", " <", " >"):
+        return None
+    return f"{expectation.probe.text}{comparison} {show(finding.value)}"
+
+
+def _as_expectation(outcome: str) -> str:
+    """A described outcome in the form in which it is read again."""
+    text = re.sub(r'^revert Error\((".*")\)$', r"revert \1", outcome)
+    return re.sub(r" \(\d+ bytes\)$", "", text)
 
 
 # Checking -----------------------------------------------------------------------------------------
@@ -222,7 +249,9 @@ def _check_probe(expectation: Expectation, seen: Seen, run: Run) -> Finding:
             got = f"the run ended in this line: {describe_outcome(run)}"
         return Finding(expectation, False, expectation.text, got)
     passed, details = _compare(expectation, seen.value)
-    return Finding(expectation, passed, expectation.text, show(seen.value), details)
+    return Finding(
+        expectation, passed, expectation.text, show(seen.value), details, seen.value
+    )
 
 
 def _compare(expectation: Expectation, got: Value) -> tuple[bool, tuple[str, ...]]:

@@ -61,7 +61,7 @@ Value: TypeAlias = int | bytes | tuple[int, ...]
 
 _INDEXED = ("stack", "mem", "memory", "storage", "transient", "returndata")
 _PLAIN = ("gas", "gas_left", "msize", "pc", "hits", "depth")
-_ATOM = re.compile(rf"(?<![\w.])(?:({'|'.join(_INDEXED)})\b(\s*\[)?)")
+_ATOM = re.compile(rf"(?<![\w.])(?:({'|'.join(_INDEXED)})\b(\[)?)")
 #: Longest run of bytes that a probe shows.
 _MAX_BYTES = 65_536
 

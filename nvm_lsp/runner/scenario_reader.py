@@ -114,10 +114,9 @@ def _host_fork(fork: str) -> str:
 
 def _first_code(assembly: Assembly) -> int:
     """The first line that emits anything; the number of lines if none does."""
-    path = assembly.program.root.path
-    for number, line in enumerate(assembly.program.root.tree.lines()):
-        if line.statement is not None and assembly.source_map.pcs(path, number):
-            return number
+    for _, size, _, origin in assembly.source_map.entries():
+        if size:
+            return origin.root_line
     return assembly.program.root.tree.line_count
 
 
@@ -139,11 +138,11 @@ def _scenario_lines(tree: t.SyntaxTree) -> Iterator[tuple[int, t.Comment]]:
 
 @dataclass(slots=True)
 class _OpenCase:
-    """A case while its lines are read."""
+    """A case while its lines are read; ``line`` is None if a file of its own holds it."""
 
     name: str
     scenario: Scenario
-    line: int
+    line: int | None
     expect: list[str] = field(default_factory=list)
 
 
@@ -168,11 +167,15 @@ class _Reader:
         self._close()
         if not self.closed:
             return (Case(None, self.scenario),)
-        ends = [case.line for case in self.closed[1:]] + [first_code]
-        return tuple(
-            Case(case.name, case.scenario, (case.line, max(end, case.line)), tuple(case.expect))
-            for case, end in zip(self.closed, ends, strict=True)
-        )
+        begins = sorted(case.line for case in self.closed if case.line is not None)
+        cases = []
+        for case in self.closed:
+            lines = (0, 0)
+            if case.line is not None:
+                end = next((line for line in begins if line > case.line), first_code)
+                lines = (case.line, max(end, case.line))
+            cases.append(Case(case.name, case.scenario, lines, tuple(case.expect)))
+        return tuple(cases)
 
     def line(self, number: int, comment: t.Comment) -> None:
         self.number = number
@@ -269,7 +272,8 @@ class _Reader:
         if self.common is None:
             self.common = self.scenario
         self.scenario = self.common
-        self.closed.append(_OpenCase(text, self.scenario, self.number))
+        line = None if self.files else self.number
+        self.closed.append(_OpenCase(text, self.scenario, line))
 
     def _close(self) -> None:
         if self.closed:

@@ -1,0 +1,412 @@
+"""``nvm-lsp test``: runs programs and checks what their ``#=`` comments expect."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nvm_lsp.cli.run import add_build_arguments, build_options, seconds
+from nvm_lsp.cli.source_files import complain, fork_argument, print_diagnostics
+
+if TYPE_CHECKING:
+    from nvm_lsp.runner.expectations import Expectation
+    from nvm_lsp.runner.testing import Program, Result, Settings
+
+NAME = "test"
+HELP = "run programs and check what they expect"
+
+_GAS_LINE = re.compile(r"(?P<id>.+) \(gas: (?P<used>\d+)(?:, native: (?P<native>\d+))?\)$")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", default=["."],
+        help="files, or folders to look for .easm files with expectations (default: .)",
+    )
+    parser.add_argument(
+        "-k", dest="select", metavar="EXPR", type=_selection, default=None,
+        help="only tests whose name fits: words with and, or, not and parentheses",
+    )
+    parser.add_argument(
+        "-j", dest="jobs", metavar="N", type=_positive, default=1,
+        help="run N tests at a time (default: 1)",
+    )
+    parser.add_argument(
+        "--shard", metavar="I/N", type=_shard, default=(1, 1),
+        help="only the I-th of N equal parts, for parallel jobs in CI",
+    )
+    parser.add_argument("--junit", metavar="FILE", help="also write a JUnit report")
+    parser.add_argument(
+        "--update", action="store_true",
+        help="write what was got into the expectations that failed, and into the gas snapshot",
+    )
+    parser.add_argument(
+        "--gas-snapshot", metavar="FILE",
+        help="compare gas with this file; write it if it is not there",
+    )
+    parser.add_argument(
+        "--gas-tolerance", metavar="PERCENT", type=_percent, default=0.0,
+        help="how far gas may rise above the snapshot (default: 0)",
+    )
+    parser.add_argument(
+        "--timeout", type=seconds, default=10.0, metavar="S",
+        help="wall-clock limit of each run in seconds (default: 10)",
+    )
+    parser.add_argument("--backend", default="py-evm", help="execution backend (default: py-evm)")
+    parser.add_argument("--fork", type=fork_argument, help="fork of the host, over the programs'")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show failures only")
+    parser.add_argument(
+        "--allow-rpc", action="store_true", help="let scenarios read state from the nodes they name"
+    )
+    add_build_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from nvm_lsp.runner.testing import find_programs  # noqa: PLC0415 -- after the usage is right
+
+    begin = time.monotonic()
+    jobs, failed = _collect(list(find_programs(arguments.paths)))
+    jobs = [job for job in jobs if arguments.select is None or arguments.select(job.test_id)]
+    part, parts = arguments.shard
+    jobs = jobs[part - 1 :: parts]
+    if not jobs:
+        return 2 if failed else complain(
+            "no expectations found", "state what a program must do in comments: #= return 0x07"
+        )
+    results: list[Result] = []
+    for job, result in _results(jobs, _settings(arguments), arguments.jobs):
+        results.append(result)
+        _show(result, job, arguments.quiet)
+    ok = all(result.passed for result in results)
+    if arguments.update and not ok:
+        ok = _update(results)
+    if arguments.junit and not _write(arguments.junit, _junit(results, time.monotonic() - begin)):
+        return 2
+    if arguments.gas_snapshot:
+        compared = _compare_gas(arguments, results)
+        if compared is None:
+            return 2
+        ok &= compared
+    _summary(results, time.monotonic() - begin)
+    return 2 if failed else 0 if ok else 1
+
+
+# Collecting and running ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A case to run, so small that another process can be told of it."""
+
+    path: str
+    index: int
+    test_id: str
+
+
+def _collect(paths: Sequence[str]) -> tuple[list[_Job], bool]:
+    """The cases with expectations, and whether some program could not be read."""
+    from nvm_lsp.runner.testing import Verdict, load_program  # noqa: PLC0415
+
+    jobs: list[_Job] = []
+    failed = False
+    for path in paths:
+        program = load_program(path)
+        if isinstance(program, Verdict):
+            failed = True
+            if program.unreadable is not None:
+                complain(program.unreadable.message, program.unreadable.hint)
+            print_diagnostics(program.diagnostics)
+            continue
+        jobs += [
+            _Job(path, index, program.test_id(case))
+            for index, (case, expectations) in enumerate(program.cases)
+            if expectations
+        ]
+    return jobs, failed
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from nvm_lsp.runner.testing import Settings  # noqa: PLC0415
+    from nvm_lsp.runner.world import Limits  # noqa: PLC0415
+
+    changes = {
+        key: getattr(arguments, key)
+        for key in ("fork", "profile")
+        if getattr(arguments, key) is not None
+    }
+    return Settings(
+        arguments.backend, Limits(seconds=arguments.timeout), bool(arguments.gas_snapshot),
+        tuple(changes.items()), build_options(arguments), arguments.allow_rpc,
+    )
+
+
+def _results(
+    jobs: Sequence[_Job], settings: Settings, workers: int
+) -> Iterator[tuple[_Job, Result]]:
+    """The results in the order of the jobs, whatever the number of processes."""
+    if workers == 1:
+        for job in jobs:
+            yield job, _run_job(job, settings)
+        return
+    with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
+        try:
+            pending = [pool.submit(_run_job, job, settings) for job in jobs]
+            for job, future in zip(jobs, pending, strict=True):
+                yield job, future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_loaded: dict[str, Program] = {}
+
+
+def _run_job(job: _Job, settings: Settings) -> Result:
+    from nvm_lsp.runner.testing import Program, load_program, run_case  # noqa: PLC0415
+
+    if job.path not in _loaded:
+        _loaded.clear()  # cases of one program follow one another
+        program = load_program(job.path)
+        assert isinstance(program, Program), "it could be read a moment ago"
+        _loaded[job.path] = program
+    program = _loaded[job.path]
+    case, expectations = program.cases[job.index]
+    return run_case(program, case, expectations, settings)
+
+
+# Showing ------------------------------------------------------------------------------------------
+
+
+def _show(result: Result, job: _Job, quiet: bool) -> None:
+    if result.passed:
+        if not quiet:
+            print(f"ok    {job.test_id}")
+        return
+    print(f"FAIL  {job.test_id}")
+    if result.problem:
+        print(f"  {result.problem}")
+        return
+    for finding in result.findings:
+        if finding.passed:
+            continue
+        expectation = finding.expectation
+        print(f"  {_place(expectation)}: #= {finding.expected}")
+        print(f"    expected  {finding.expected}")
+        print(f"    got       {finding.got}")
+        for line in finding.details:
+            print(f"      {line}")
+    print(f"  the run: {result.outcome}")
+
+
+def _place(expectation: Expectation) -> str:
+    place = expectation.place
+    return f"{place.path}:{place.line + 1}:{expectation.start + 1}"
+
+
+def _summary(results: Sequence[Result], elapsed: float) -> None:
+    failures = sum(not result.passed for result in results)
+    checks = sum(len(result.findings) for result in results)
+    counted = f"{len(results)} test{'s' * (len(results) != 1)}, {checks} expectations"
+    verdict = f"{failures} failed" if failures else "all passed"
+    print(f"{counted}: {verdict} ({elapsed:.1f} s)")
+
+
+def _junit(results: Sequence[Result], elapsed: float) -> str:
+    from xml.etree import ElementTree  # noqa: PLC0415 -- only for this report
+
+    failures = sum(not result.passed for result in results)
+    suite = ElementTree.Element(
+        "testsuite", name="nvm-lsp", tests=str(len(results)), failures=str(failures),
+        errors="0", time=f"{elapsed:.3f}",
+    )
+    for result in results:
+        name = result.test_id.rpartition("::")[2] if "::" in result.test_id else result.path
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=result.path, name=name, file=result.path
+        )
+        lines = [result.problem] if result.problem else []
+        for finding in result.findings:
+            if not finding.passed:
+                place = _place(finding.expectation)
+                lines += [
+                    f"{place}: expected {finding.expected}, got {finding.got}", *finding.details
+                ]
+        if lines:
+            failure = ElementTree.SubElement(case, "failure", message=_xml_text(lines[0]))
+            failure.text = _xml_text("\n".join([*lines, f"the run: {result.outcome}"]))
+    ElementTree.indent(suite)
+    text = ElementTree.tostring(suite, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
+
+
+def _xml_text(text: str) -> str:
+    """Without the control characters that XML 1.0 cannot hold."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+
+
+# Writing back -------------------------------------------------------------------------------------
+
+
+def _update(results: Sequence[Result]) -> bool:
+    """Writes what was got into the comments that failed; whether all could be written."""
+    from nvm_lsp.runner.expectations import frozen_text  # noqa: PLC0415
+
+    edits: dict[str, dict[int, tuple[int, str]]] = {}
+    ok = True
+    for result in results:
+        if result.problem:
+            ok = False
+        for finding in result.findings:
+            if finding.passed:
+                continue
+            text = frozen_text(finding)
+            expectation = finding.expectation
+            if text is None:
+                ok = False
+                place = _place(expectation)
+                print(f"  {place}: not updated, there is nothing to write")
+                continue
+            lines = edits.setdefault(expectation.place.path, {})
+            if lines.get(expectation.place.line, (0, text))[1] != text:
+                print(f"  {_place(expectation)}: not updated, the cases differ")
+                del lines[expectation.place.line]
+                ok = False
+                continue
+            lines[expectation.place.line] = (expectation.start, text)
+    for path, lines in edits.items():
+        with open(path, encoding="utf-8", newline="") as file:
+            source = file.read().splitlines(keepends=True)
+        for number, (start, text) in lines.items():
+            line = source[number]
+            if "#=" not in line:  # it stands in a file of scenarios, or somebody edited it
+                print(f"  {path}:{number + 1}: not updated, it holds no #=")
+                ok = False
+                continue
+            body = line.rstrip("\r\n")
+            source[number] = body[:start] + text + line[len(body) :]
+        if not _write(path, "".join(source)):
+            return False
+        print(f"updated {path}: {len(lines)} expectation{'s' * (len(lines) != 1)}")
+    return ok
+
+
+def _compare_gas(arguments: argparse.Namespace, results: Sequence[Result]) -> bool | None:
+    """Compares with the snapshot, or writes it; None if the file cannot be used."""
+    path: str = arguments.gas_snapshot
+    current = {result.test_id: result for result in results if not result.problem}
+    before = _read_gas(path) if os.path.exists(path) else {}
+    if before is None:
+        return None
+    if arguments.update or not before:
+        # Tests that were left out this time keep their lines.
+        lines = {name: line for name, (_, line) in before.items()}
+        lines.update({name: _gas_line(result) for name, result in current.items()})
+        if not _write(path, "".join(f"{lines[name]}\n" for name in sorted(lines))):
+            return None
+        print(f"wrote gas of {len(current)} tests to {path}")
+        return True
+    ok = True
+    for name in sorted(current):
+        used, old = current[name].gas_used, before.get(name, (None, ""))[0]
+        if old is None:
+            print(f"gas   {name}: {used:,}, not in {path}")
+            ok = False
+        elif used != old:
+            percent = 100 * (used - old) / old if old else float("inf")
+            worse = used > old * (1 + arguments.gas_tolerance / 100)
+            ok &= not worse
+            mark = "MORE" if worse else "less" if used < old else "near"
+            print(f"gas   {name}: {old:,} -> {used:,} ({used - old:+,}, {percent:+.2f} %) {mark}")
+    if not ok:
+        print(f"  hint: if this is meant, write the snapshot anew: --gas-snapshot {path} --update")
+    return ok
+
+
+def _gas_line(result: Result) -> str:
+    native = "" if result.native is None else f", native: {result.native}"
+    return f"{result.test_id} (gas: {result.gas_used}{native})"
+
+
+def _read_gas(path: str) -> dict[str, tuple[int, str]] | None:
+    """Gas and whole line by test, None if the file cannot be used."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        complain(f"cannot read {path}: {error}")
+        return None
+    before: dict[str, tuple[int, str]] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        found = _GAS_LINE.match(line)
+        if found is None:
+            complain(f"{path}:{number}: this is no line of a gas snapshot")
+            return None
+        before[found["id"]] = int(found["used"]), line
+    return before
+
+
+def _write(path: str, text: str) -> bool:
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        complain(f"cannot write {path}: {error.strerror}")
+        return False
+    return True
+
+
+# Arguments ----------------------------------------------------------------------------------------
+
+
+def _selection(text: str) -> Callable[[str], bool]:
+    """A test of names from words with and, or, not and parentheses."""
+    words = re.findall(r"[()]|[^\s()]+", text)
+    operators = {"and", "or", "not", "(", ")"}
+
+    def fits(name: str) -> bool:
+        terms = [
+            word if word in operators else str(word.lower() in name.lower()) for word in words
+        ]
+        # Nothing but True, False and the operators can stand here.
+        return bool(eval(" ".join(terms), {"__builtins__": {}}))
+
+    try:
+        fits("")
+    except SyntaxError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no expression of words, and, or, not and parentheses"
+        ) from None
+    return fits
+
+
+def _shard(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= part <= parts:
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard; write I/N with I from 1 to N")
+    return part, parts
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
+    return int(text)
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage")
+    return value
+
