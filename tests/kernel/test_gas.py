@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from benchmarks.kernel_gas import every_build, measure, overhead_of
 from nvm_lsp.kernel.gas import CLASSES, EMPTY, build_key, overheads
-from nvm_lsp.kernel.image import Build, build, image
+from nvm_lsp.kernel.image import Build, build, image, sources
 from nvm_lsp.opcodes import OPCODES
 
 #: At most this for the table profile and for the threaded one.
@@ -28,6 +30,11 @@ _PROMISED = {
     "STATICCALL": (105, 91),
     EMPTY: (226, 120),
 }
+_HEADING = re.compile(
+    r"^# (?P<name>[A-Z0-9]+(?: to [A-Z0-9]+)?)\n#   stack .*\n"
+    r"#   gas +(?P<native>\d+) \+ (?P<table>\d+), threaded (?P<again>\d+) \+ (?P<threaded>\d+)",
+    re.MULTILINE,
+)
 _PINNED = [
     *(Build(profile) for profile in ("table", "threaded")),
     *(Build(profile, "paris") for profile in ("table", "threaded")),
@@ -73,3 +80,22 @@ def test_every_opcode_has_a_class() -> None:
     classed = {opcode for opcodes in CLASSES.values() for opcode in opcodes}
     unclassed = set(OPCODES) - classed
     assert unclassed == {"STOP", "INVALID", "CALLCODE", "SELFDESTRUCT"}
+
+
+def test_headings_of_the_handlers_say_the_gas() -> None:
+    """`#   gas  3 + 57, threaded 3 + 42` under a handler's name, in the kernel's source."""
+    names = {opcode: name for name, opcodes in CLASSES.items() for opcode in opcodes}
+    names |= {"JUMP": "JUMP and its JUMPDEST", "JUMPI": "JUMPI taken and its JUMPDEST"}
+    table, threaded = (overheads(Build(profile)) for profile in ("table", "threaded"))
+    seen = set()
+    for text in sources().values():
+        for found in _HEADING.finditer(text):
+            opcode = found["name"].split()[0]
+            figures = int(found["table"]), int(found["threaded"])
+            assert figures == (table[names[opcode]], threaded[names[opcode]]), opcode
+            native = OPCODES[opcode].gas + (opcode in ("JUMP", "JUMPI"))
+            assert {int(found["native"]), int(found["again"])} == {native}, opcode
+            seen.add(opcode)
+    numbered = {"PUSH", "DUP", "SWAP"}
+    missing = {name for name in names if name.rstrip("0123456789") not in numbered} - seen
+    assert missing == {"RETURN", "REVERT"}
