@@ -15,6 +15,7 @@ from random import Random
 
 from benchmarks.conformance import ACCOUNTS, compare, write_program
 from benchmarks.guest_programs import program
+from nvm_lsp.kernel.gas import build_key
 from nvm_lsp.kernel.image import PROFILES, build, host_forks
 
 
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     deadline = time.monotonic() + args.minutes * 60
     number, ran, skipped, failed, shown = shard - 1, 0, 0, 0, time.monotonic()
-    while time.monotonic() < deadline and ran + skipped < args.programs:
+    while time.monotonic() < deadline and ran < args.programs:
         code = program(
             Random(f"{args.seed}/{number}"), ACCOUNTS, args.fork, strict=args.strict_jumpdest
         )
@@ -47,9 +48,8 @@ def main(argv: list[str] | None = None) -> int:
             print(f"… {ran} programs, {failed} disagreements", file=sys.stderr, flush=True)
         number += shards
     print(
-        f"{args.profile} {args.fork}: {ran} programs agree or not, {skipped} not comparable, "
-        f"{failed} disagreements; seed {args.seed}, shard {shard}/{shards}, "
-        f"next number {number}"
+        f"{build_key(kernel.build)}: {ran} programs compared, {failed} disagreements, "
+        f"{skipped} not comparable; seed {args.seed}, shard {shard}/{shards}, next number {number}"
     )
     return 1 if failed else 0
 
