@@ -484,7 +484,7 @@ BAD_ARGUMENT = define_kind(
 
     ## Example
     ```easm
-    PUSH4 selector(transfer)
+    PUSH4 selector("transfer(address,uint)")
     ```
 
     ## What to do

@@ -246,15 +246,23 @@ class _Builder(Transformer[Token, Any]):
     def macro_definition(
         self, key: Token, name: Token, parameters: Any, takes: Any, returns: Any
     ) -> Any:
+        # Each part ends with a parenthesis, which it brings along to tell where the head ends.
+        parts = [part for part in (parameters, takes, returns) if part is not None]
+        end = parts[-1][1] if parts else self._end(name)
         return t.MacroDefinition(
-            self._start(key), self._end(name), self._word(name), parameters or (), takes, returns
+            self._start(key), end, self._word(name),
+            parameters[0] if parameters is not None else (),
+            takes[0] if takes is not None else None,
+            returns[0] if returns is not None else None,
         )
 
     def parameters(self, *words: Token | None) -> Any:
-        return tuple(self._word(word) for word in words if word is not None)
+        names = tuple(self._word(word) for word in words[:-1] if word is not None)
+        assert words[-1] is not None
+        return names, self._end(words[-1])
 
-    def takes(self, number: Token) -> Any:
-        return self._plain_number(number)
+    def takes(self, number: Token, closing: Token) -> Any:
+        return self._plain_number(number), self._end(closing)
 
     returns = takes
 
@@ -507,6 +515,8 @@ def _explain(code: str, error: UnexpectedInput, column: int) -> Problem:
             hint = "one statement a line, and at most one operand"
         elif not before:
             hint = "a line starts with a mnemonic, a label or a directive"
+        else:
+            hint = "a line holds one instruction, label or directive"
     return Problem(SYNTAX_ERROR, column + start, column + end, f"unexpected {text!r}", hint)
 
 

@@ -1,0 +1,79 @@
+"""Every diagnostic of parser and assembler, with expectations inside the fixtures.
+
+A fixture is a program with flaws. Under a flawed line stands ``#! ^^^^ CODE message``: the carets
+are under the marked columns, the message is the whole one. A fixture must give exactly the
+diagnostics that are written in it, so each is a test against cascades, too.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import nvm_lsp.assembler  # noqa: F401 -- defines the kinds
+from nvm_lsp.assembler import FileLoader, assemble, assemble_text
+from nvm_lsp.diagnostics import KINDS, Severity
+from nvm_lsp.source import split_lines
+from nvm_lsp.syntax import parse_lines
+
+FIXTURES = Path(__file__).parent / "fixtures"
+FILES = sorted(FIXTURES.glob("*.easm"))
+EXPECTED = re.compile(r"#!(?P<pad> *)(?P<carets>\^+) (?P<code>[A-Z]+\d+) (?P<message>.*)")
+
+
+def check(path: Path) -> None:
+    """Assembles a fixture and compares its diagnostics with those that are written in it."""
+    lines = split_lines(path.read_text())
+    expected = []
+    flawed = -1
+    for number, line in enumerate(lines):
+        found = EXPECTED.match(line.rstrip("\n"))
+        if found is None:
+            flawed = number
+            continue
+        start = found.start("carets")
+        expected.append(
+            (flawed + 1, start + 1, start + len(found["carets"]) + 1, found["code"],
+             found["message"])
+        )
+    assembly = assemble(parse_lines(str(path), lines), loader=FileLoader())
+    got = [
+        (
+            d.location.span.start.line + 1, d.location.span.start.column + 1,
+            max(d.location.span.end.column, d.location.span.start.column + 1) + 1, d.code,
+            d.message.replace(f"{FIXTURES}/", "").replace(str(FIXTURES), "FIXTURES"),
+        )
+        for d in assembly.diagnostics
+        if d.location.path == str(path)
+    ]
+    assert got == sorted(expected), path.name
+    assert all(d.hint or d.kind.code in ("ASM009", "ASM019", "ASM025", "ASM013", "ASM005", "ASM027")
+               for d in assembly.diagnostics), "every diagnostic tells a way out"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_fixture(path):
+    check(path)
+
+
+def test_every_kind_has_a_fixture():
+    written = {found["code"] for path in FILES for found in EXPECTED.finditer(path.read_text())}
+    known = {code for code in KINDS if code.startswith(("SYN", "ASM"))}
+    assert known - written == set()
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in KINDS.values() if k.code.startswith(("SYN", "ASM"))], ids=lambda k: k.code
+)
+def test_pages_have_their_headings_and_an_example_that_shows_the_flaw(kind):
+    for heading in ("## What it means", "## Example", "## What to do"):
+        assert heading in kind.page, f"{kind.code} lacks {heading!r}"
+    example = re.search(r"## Example\n```easm\n(.*?)```", kind.page, re.DOTALL)
+    if example is None:
+        assert kind.code == "ASM008", "only a cycle needs more than one text"
+        return
+    found = assemble_text(example[1]).diagnostics
+    assert [d.code for d in found] == [kind.code]
+    assert all(d.severity is Severity.ERROR for d in found)

@@ -1,0 +1,170 @@
+"""What holds of every text and of every bytecode."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nvm_lsp.assembler import assemble, assemble_text, disassemble
+from nvm_lsp.opcodes import FORKS, OPCODES
+from nvm_lsp.source import Document, Position, Span, split_lines
+from nvm_lsp.syntax import edit, parse, parse_lines, parser
+from nvm_lsp.syntax import tree as t
+
+WORDS = [
+    "ADD", "PUSH1 1", "PUSH x", "PUSH 0x1_0", "x:", ".y:", "%def A = 1 + x", "%macro m(a)",
+    "PUSH a", "%end", "%m(2)", "%if A", "%else", "%bytes 1:2, \"a#b\"", "%table t [x, 1] width 2",
+    "%org 9 fill 0xfe", "# [a, b]", "// c", "; d", "#@ gas 1", "PUSH1 (", "JUMPDEST", "%m", "\"",
+    "%assert len(t) == 4 \"m\"", "%fork paris", "%include \"x\"", "push @x", "PUSH 1 ether", "é😀",
+    "\t", "%bytes \"\\x41\\q\"",
+]
+PIECES = st.one_of(
+    st.sampled_from(WORDS), st.sampled_from(["\n", "\r\n", "\r", " ", "\u2028", "\x0c", ""]),
+    st.text(max_size=6),
+)
+TEXTS = st.lists(PIECES, max_size=40).map("".join) | st.lists(
+    st.sampled_from(WORDS), max_size=30
+).map("\n".join)
+
+
+@given(TEXTS)
+def test_a_trees_text_equals_its_source(text):
+    assert parse(text).text == text
+
+
+@given(TEXTS)
+def test_lines_end_where_the_protocol_says(text):
+    lines = split_lines(text)
+    assert "".join(lines) == text
+    # str.splitlines would also split at form feeds and the like.
+    ends = len(re.findall(r"\r\n|\n|\r", text))
+    assert len(lines) == ends + (not text.endswith(("\n", "\r")) and text != "")
+
+
+def shape(node: object) -> object:
+    """A node as plain data, to compare two."""
+    if isinstance(node, tuple):
+        return tuple(shape(item) for item in node)
+    fields = getattr(node, "__slots__", None)
+    if fields is None or not type(node).__module__.startswith("nvm_lsp.syntax"):
+        return node
+    return (type(node).__name__, *(shape(getattr(node, name)) for name in fields))
+
+
+@given(
+    st.sampled_from([*OPCODES, "add", "Nope", "PUSH", "_x.y"]),
+    st.sampled_from(["", " 1", "  0x00ff", " 0b1", " 1_000", "\t0x", " 12ab", " 0x" + "f" * 65]),
+    st.sampled_from(["", " ", " # c", "// [a]", ";"]),
+    st.sampled_from(["", "\n", "\r\n"]),
+)
+def test_the_shortcut_for_plain_instructions_equals_the_grammar(word, number, comment, end):
+    text = f"  {word}{number}{comment}{end}"
+    assert shape(parser._parse_line(text)) == shape(parser._parse_any(text))
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.integers(0, 30), st.integers(0, 12), st.integers(0, 30), st.integers(0, 12), TEXTS
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=200)
+@given(TEXTS, EDITS)
+def test_edits_give_what_a_fresh_start_gives(text, edits):
+    document = Document.from_text("-", text)
+    tree = parse_lines("-", document.lines)
+    for line_a, column_a, line_b, column_b, new in edits:
+        start, end = sorted([Position(line_a, column_a), Position(line_b, column_b)])
+        expected = splice(document, start, end, new)
+        document, first, removed, added = document.replace(Span(start, end), new, 1)
+        tree = edit(tree, first, removed, document.lines[first : first + added])
+        assert document.text == expected
+        assert document.lines == split_lines(expected)
+        assert tree.text == expected
+    ours, fresh = assemble(tree), assemble_text(document.text)
+    assert ours.bytecode == fresh.bytecode
+    assert ours.diagnostics == fresh.diagnostics
+
+
+def splice(document: Document, start: Position, end: Position, new: str) -> str:
+    """What an edit means, told in characters of the whole text."""
+    return document.text[: offset(document, start)] + new + document.text[offset(document, end) :]
+
+
+def offset(document: Document, position: Position) -> int:
+    if position.line >= len(document.lines):
+        return len(document.text)
+    before = sum(len(line) for line in document.lines[: position.line])
+    line = document.lines[position.line].rstrip("\r\n")
+    return before + min(position.column, len(line))
+
+
+BYTES = st.binary(max_size=80) | st.lists(
+    st.sampled_from(
+        ["5b", "5b5b", "6003", "56", "57", "61000a", "00", "f3", "0c", "5f", "fe", "ff", "7f", "60",
+         "5e", "1d", "a264697066"]
+    ),
+    max_size=40,
+).map(lambda parts: bytes.fromhex("".join(parts)))
+
+
+@settings(max_examples=400)
+@given(BYTES, st.sampled_from(list(FORKS)))
+def test_disassembly_assembles_to_the_same_bytes(code, fork):
+    source = disassemble(code, fork=fork)
+    assembly = assemble_text(source)
+    assert assembly.ok, source
+    assert assembly.bytecode == code, source
+
+
+@given(TEXTS)
+def test_assembling_raises_on_nothing_and_maps_every_byte(text):
+    assembly = assemble_text(text)
+    for pc in range(0, len(assembly.bytecode), 7):
+        origin = assembly.source_map.origin(pc)
+        assert origin is not None
+        line = origin.location.span.start.line
+        if not origin.uses:
+            assert pc in assembly.source_map.pcs("-", line) or any(
+                known <= pc for known in assembly.source_map.pcs("-", line)
+            )
+
+
+def test_rules_of_the_grammar_are_the_node_classes():
+    rules = {str(rule.alias or rule.origin.name) for rule in parser._lark().rules}
+    names = {
+        name for name in rules
+        if not name.startswith("__") and name not in {"line", "parameters", "takes", "returns",
+                                                      "arguments", "entries", "label_name"}
+        and not any(name == str(rule.origin.name) and rule.options.expand1
+                    for rule in parser._lark().rules)
+    }
+    classes = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        for name in t.__all__
+        if isinstance(getattr(t, name), type)
+    } - {"chunk", "comment", "line", "malformed", "syntax_tree", "word"}
+    assert names == classes
+
+
+def test_a_widened_push_can_widen_others_and_still_ends():
+    count = 400
+    text = "".join(f"PUSH l{(i * 7 + 3) % count}\nPOP\nl{i}:\n" for i in range(count))
+    assembly = assemble_text(text)
+    assert assembly.ok
+    for operation in assembly.operations:
+        if operation.value is not None:
+            assert assembly.bytecode[operation.value] == 0x5B
+            assert operation.size - 1 == (1 if operation.value < 256 else 2)
+
+
+@pytest.mark.parametrize("unit", ["PUSH x * 300 % 70000\nPOP\n", "PUSH 70000 - x\nPOP\n"])
+def test_values_that_shrink_as_others_grow_end_too(unit):
+    assembly = assemble_text(unit * 60 + "x:\n")
+    assert assembly.ok
+    assert len(assembly.bytecode) == assembly.layout.size
