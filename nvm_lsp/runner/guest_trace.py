@@ -8,23 +8,34 @@ that a jump lands on; that step is put back in. Natively every instruction is a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from nvm_lsp.kernel.image import KernelImage
 from nvm_lsp.runner.probes import Observer
 from nvm_lsp.runner.world import Frame
 
-__all__ = ["GuestRecorder", "Snapshot", "Step", "words_of"]
+__all__ = ["GuestRecorder", "KernelTracer", "Sink", "Snapshot", "Step", "words_of"]
 
 _JUMP, _JUMPI, _JUMPDEST = 0x56, 0x57, 0x5B
+_SSTORE, _TSTORE = 0x55, 0x5D
+#: Where on the stack the offset and the size stand of what an opcode writes to memory; a size of
+#: None is fixed and given by `_FIXED_SIZE`.
+_WRITES: Mapping[int, tuple[int, int | None]] = {
+    0x37: (0, 2), 0x39: (0, 2), 0x3C: (1, 3), 0x3E: (0, 2), 0x52: (0, None), 0x53: (0, None),
+    0x5E: (0, 2), 0xF1: (5, 6), 0xF2: (5, 6), 0xF4: (4, 5), 0xFA: (4, 5),
+}
+_FIXED_SIZE = {0x52: 32, 0x53: 1}
+_CHANGES = frozenset({*_WRITES, _SSTORE, _TSTORE})
+#: Words of memory for which it is noted what wrote them.
+_MAX_WORDS = 16_384
 
 
 class Step(NamedTuple):
     """One guest instruction: its offset, opcode, the host's gas before it, and the stack's top.
 
-    ``top`` is None where the stack is empty.
+    ``depth`` is the number of words on the stack. ``top`` is None where the stack is empty.
     """
 
     pc: int
@@ -36,21 +47,42 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The guest before an instruction: stack top first, memory whole."""
+    """The guest before an instruction: stack top first, memory whole.
+
+    ``storage`` and ``transient`` hold the words that it has written itself so far.
+    """
 
     pc: int
     opcode: int
     gas: int
     stack: tuple[int, ...]
     memory: bytes
+    storage: Mapping[int, int] = field(default_factory=dict)
+    transient: Mapping[int, int] = field(default_factory=dict)
+
+
+class Sink(Protocol):
+    """Is given every step, however many there are."""
+
+    def step(
+        self, pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int
+    ) -> None:
+        """A guest step begins. ``stack`` is bottom first and not to be kept."""
+
+    def host_step(
+        self, pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int
+    ) -> None:
+        """A step of the kernel itself begins."""
 
 
 class GuestRecorder:
     """A `Watcher` that keeps steps and snapshots.
 
-    ``snapshots`` are the offsets to keep the whole state at; None keeps it everywhere. At most
-    ``max_steps`` steps are kept, but all of them are counted. ``observer`` is called after the
-    instructions that it asks for. ``before`` is the stack before the last step, bottom first.
+    ``snapshots`` are the offsets to keep the whole state at; None keeps it everywhere, and
+    ``changes`` after each write to memory or storage. At most ``max_steps`` steps are kept, but all
+    of them are counted and shown to ``sink``. ``observer`` is called after the instructions that it
+    asks for. ``before`` is the stack before the last step, bottom first. ``writers`` and
+    ``slot_writers`` tell which instruction last wrote a word of memory, a slot of storage.
     """
 
     def __init__(
@@ -59,7 +91,9 @@ class GuestRecorder:
         kernel: KernelImage | None,
         snapshots: frozenset[int] | None = frozenset(),
         *,
+        changes: bool = False,
         observer: Observer | None = None,
+        sink: Sink | None = None,
         max_steps: int = 2_000_000,
         max_snapshots: int = 10_000,
     ) -> None:
@@ -68,14 +102,19 @@ class GuestRecorder:
         self.count = 0
         self.snapshots: list[Snapshot] = []
         self.dropped = False
+        self.before: list[int | bytes] = []
+        self.writers: dict[int, int] = {}
+        self.slot_writers: dict[int, int] = {}
+        self._transient: set[int] = set()
         self._wanted = snapshots
+        self._changes = changes
         self._max_steps = max_steps
         self._max_snapshots = max_snapshots
         self._last: tuple[int, int] = (-1, -1)
-        self.before: list[int | bytes] = []
         self._frame: Frame | None = None
         self._observer = observer
         self._observed = frozenset(observer.pcs) if observer is not None else frozenset()
+        self._sink = sink
         self._handlers: Mapping[int, int] | None = None
         self._base = 0
         self._pointer = 0
@@ -111,6 +150,8 @@ class GuestRecorder:
         """The run is over; ``halted`` if its last step did not get to its end."""
         if halted:
             self._add_undefined(gas, stack, memory)
+        elif self._last[1] in _CHANGES:
+            self._note_writes()
         if self._observer is not None and self._frame is not None:
             if not halted and self._last[0] in self._observed:
                 self._observer.after(self._last[0], self._frame, stack, memory)
@@ -144,7 +185,10 @@ class GuestRecorder:
     def _record(
         self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
     ) -> None:
-        last_pc = self._last[0]
+        last_pc, last_opcode = self._last
+        changed = last_opcode in _CHANGES
+        if changed:
+            self._note_writes()
         if last_pc in self._observed:
             assert self._observer is not None
             assert self._frame is not None
@@ -160,19 +204,81 @@ class GuestRecorder:
             self.steps.append(Step(pc, opcode, gas, len(stack), top))
         else:
             self.dropped = True
+        if self._sink is not None:
+            self._sink.step(pc, opcode, gas, stack, max(len(memory) - self._base, 0))
         wanted = self._wanted
+        if wanted is None or pc in wanted or (changed and self._changes):
+            self._take_snapshot(pc, opcode, gas, stack, memory)
+
+    def _take_snapshot(
+        self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
+    ) -> None:
+        if len(self.snapshots) >= self._max_snapshots:
+            self.dropped = True
+            return
+        frame = self._frame
+        assert frame is not None
+        self.snapshots.append(
+            Snapshot(
+                pc, opcode, gas, words_of(stack), bytes(memory[self._base :]),
+                {slot: frame.storage(slot) for slot in sorted(self.slot_writers)},
+                {slot: frame.transient(slot) for slot in sorted(self._transient)},
+            )
+        )
+
+    def _note_writes(self) -> None:
+        """The last step has written to memory or storage: what, its operands tell."""
+        pc, opcode = self._last
+        stack = self.before
+        if opcode == _SSTORE:
+            self.slot_writers[_word(stack[-1])] = pc
+            return
+        if opcode == _TSTORE:
+            self._transient.add(_word(stack[-1]))
+            return
+        where, length = _WRITES[opcode]
+        offset = _word(stack[-1 - where])
+        size = _FIXED_SIZE[opcode] if length is None else _word(stack[-1 - length])
+        if opcode >= 0xF0 and self._frame is not None:
+            size = min(size, len(self._frame.return_data))
+        if not size:
+            return
+        last = min((offset + size - 1) // 32, _MAX_WORDS - 1)
+        for word in range(offset // 32, last + 1):
+            self.writers[word] = pc
+
+
+class KernelTracer:
+    """A `Watcher` of every host instruction, which passes the guest's steps on to a recorder."""
+
+    pcs = None
+
+    def __init__(self, recorder: GuestRecorder, sink: Sink) -> None:
+        self._recorder = recorder
+        self._sink = sink
+
+    @property
+    def count(self) -> int:
+        return self._recorder.count
+
+    def attach(self, frame: Frame) -> None:
+        """See `nvm_lsp.runner.world.Watcher`."""
+        self._recorder.attach(frame)
+
+    def step(
+        self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
+    ) -> None:
+        """See `nvm_lsp.runner.world.Watcher`."""
+        wanted = self._recorder.pcs
         if wanted is None or pc in wanted:
-            if len(self.snapshots) < self._max_snapshots:
-                self.snapshots.append(
-                    Snapshot(pc, opcode, gas, words_of(stack), bytes(memory[self._base :]))
-                )
-            else:
-                self.dropped = True
+            self._recorder.step(pc, opcode, gas, stack, memory)
+        self._sink.host_step(pc, opcode, gas, stack, len(memory))
 
 
 def words_of(stack: list[int | bytes]) -> tuple[int, ...]:
     """The words of a stack that is bottom first, top first."""
-    return tuple(
-        value if isinstance(value, int) else int.from_bytes(value, "big")
-        for value in reversed(stack)
-    )
+    return tuple(_word(value) for value in reversed(stack))
+
+
+def _word(value: int | bytes) -> int:
+    return value if isinstance(value, int) else int.from_bytes(value, "big")

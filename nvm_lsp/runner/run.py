@@ -10,10 +10,26 @@ from nvm_lsp.assembler.assembler import Assembly
 from nvm_lsp.kernel.image import KernelImage, image
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.plugins import backends
-from nvm_lsp.runner.guest_trace import GuestRecorder, Snapshot, Step, words_of
-from nvm_lsp.runner.machine import Execution, Limits, Message
+from nvm_lsp.runner.abi import decode_console
+from nvm_lsp.runner.guest_trace import (
+    GuestRecorder,
+    KernelTracer,
+    Sink,
+    Snapshot,
+    Step,
+    words_of,
+)
 from nvm_lsp.runner.probes import Observer, Plan, Seen, show
 from nvm_lsp.runner.scenario import KERNEL_ADDRESS, Scenario
+from nvm_lsp.runner.world import (
+    Call,
+    Execution,
+    Limits,
+    Message,
+    StorageChange,
+    Watcher,
+    World,
+)
 
 __all__ = ["OUTCOMES", "Request", "Run", "UnknownBackendError", "run", "to_json"]
 
@@ -21,6 +37,8 @@ __all__ = ["OUTCOMES", "Request", "Run", "UnknownBackendError", "run", "to_json"
 #: limit of ours (time, memory, logs, return data), not of the EVM.
 OUTCOMES = ("return", "stop", "revert", "halt", "limit")
 _STOP_LIKE = 0x00
+#: Where the console convention sends its calls: the bytes of "console.log".
+CONSOLE = b"console.log".rjust(20, b"\0")
 
 
 class UnknownBackendError(ValueError):
@@ -31,7 +49,9 @@ class UnknownBackendError(ValueError):
 class Request:
     """What to run and how closely to look.
 
-    ``snapshots`` are guest offsets at which to keep the whole state, or ``all``, or ``end``.
+    ``snapshots`` are guest offsets at which to keep the whole state, or ``all``, or ``changes``
+    (after each write to memory or storage), or ``end``. ``trust_rpc`` lets a forked scenario reach
+    the node that it names.
     ``native`` asks for a second, native run that tells the overhead. ``plan`` holds the probes.
     """
 
@@ -42,6 +62,7 @@ class Request:
     snapshots: frozenset[int] | str = "end"
     native: bool = True
     plan: Plan = field(default_factory=Plan)
+    trust_rpc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,8 @@ class Run:
     truncated: bool
     execution: Execution
     seen: tuple[Seen, ...] = ()
+    writers: Mapping[int, int] = field(default_factory=dict)
+    slot_writers: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def last(self) -> Step | None:
@@ -77,14 +100,26 @@ class Run:
         return self.steps[-1] if self.steps else None
 
     @property
+    def console(self) -> tuple[str, ...]:
+        """What guest, kernel and called contracts have printed by the console convention."""
+        return tuple(
+            decode_console(call.data)
+            for call in self.execution.calls
+            if call.address == CONSOLE
+        )
+
+    @property
     def overhead(self) -> int | None:
         return None if self.native is None else self.gas_used - self.native
 
 
-def run(request: Request) -> Run:
+def run(request: Request, sink: Sink | None = None, *, trace_kernel: bool = False) -> Run:
     """Runs a guest on the NestedVM, or its bytes natively.
 
+    ``sink`` is shown every step, with ``trace_kernel`` those of the kernel as well.
+
     Raises:
+        RpcError: the scenario is forked, and its node is not trusted or does not answer.
         UnknownBackendError: there is no such backend.
         ValueError: the scenario's fork cannot host the kernel.
     """
@@ -97,22 +132,37 @@ def run(request: Request) -> Run:
     backend = entries[request.backend].load()
     kernel = image(scenario.build) if scenario.target == "nvm" else None
     observer = Observer(request.plan, kernel.layout.base if kernel else 0, scenario.gas)
-    recorder = GuestRecorder(request.code, kernel, _wanted(request), observer=observer)
+    recorder = GuestRecorder(
+        request.code, kernel, _wanted(request), changes=request.snapshots == "changes",
+        observer=observer, sink=sink,
+    )
+    watcher: Watcher = recorder
+    if trace_kernel and sink is not None and kernel is not None:
+        watcher = KernelTracer(recorder, sink)
+    world = _world(request)
     execution: Execution = backend.execute(
-        scenario.world(_account_code(scenario, request.code)),
-        _message(scenario, request.code, kernel),
-        fork=scenario.fork,
-        limits=request.limits,
-        watcher=recorder,
+        world, _message(scenario, request.code, kernel), fork=scenario.fork,
+        limits=request.limits, watcher=watcher,
     )
     recorder.finish(
         0, list(reversed(execution.stack)), execution.memory,
         execution.outcome in ("halt", "limit"),
     )
-    native = _native_gas(request, backend, execution) if request.native and kernel else (
+    native = _native_gas(request, backend, execution, world) if request.native and kernel else (
         execution.gas_used if kernel is None else None
     )
     return _result(request, kernel, recorder, execution, native, observer.seen())
+
+
+def _world(request: Request) -> World:
+    """The state to run on, a node's behind it if the scenario is forked."""
+    scenario = request.scenario
+    code = _account_code(scenario, request.code)
+    if scenario.forked is None:
+        return scenario.world(code)
+    from nvm_lsp.runner.rpc import forked_world  # noqa: PLC0415 -- only forked runs reach a node
+
+    return forked_world(scenario, code, trusted=request.trust_rpc)
 
 
 def _wanted(request: Request) -> frozenset[int] | None:
@@ -142,7 +192,9 @@ def _message(scenario: Scenario, code: bytes, kernel: KernelImage | None) -> Mes
     )
 
 
-def _native_gas(request: Request, backend: Any, execution: Execution) -> int | None:
+def _native_gas(
+    request: Request, backend: Any, execution: Execution, world: World
+) -> int | None:
     """Gas of the same bytes executed natively, None if that ends in another way."""
     if execution.outcome == "limit":
         return None
@@ -151,8 +203,7 @@ def _native_gas(request: Request, backend: Any, execution: Execution) -> int | N
         scenario.account, request.code, b"", scenario.caller, scenario.value, scenario.gas
     )
     native: Execution = backend.execute(
-        scenario.world(_account_code(scenario, request.code)),
-        message, fork=scenario.fork, limits=request.limits, watcher=None,
+        world, message, fork=scenario.fork, limits=request.limits, watcher=None,
     )
     if (native.outcome, native.output) != (execution.outcome, execution.output):
         return None
@@ -185,7 +236,7 @@ def _result(
         execution.steps, recorder.count, tuple(recorder.steps), stack,
         execution.memory[base:], execution.memory[:base], pointer,
         base if kernel is not None else None, tuple(recorder.snapshots), recorder.dropped,
-        execution, seen,
+        execution, seen, recorder.writers, recorder.slot_writers,
     )
 
 
@@ -248,6 +299,15 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
             }
             for log in execution.logs
         ],
+        "transient": [
+            {
+                "address": _hex(change.address), "slot": hex(change.slot),
+                "value": hex(change.after),
+            }
+            for change in execution.transient
+        ],
+        "console": list(result.console),
+        "calls": [_call(call, scenario) for call in execution.calls if call.address != CONSOLE],
         "created": [_hex(address) for address in execution.created],
         "snapshots": [
             {
@@ -257,6 +317,8 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
                 "stack": [hex(word) for word in snapshot.stack],
                 "memory": _hex(snapshot.memory),
                 "gas": snapshot.gas,
+                **({"storage": _words(snapshot.storage)} if snapshot.storage else {}),
+                **({"transient": _words(snapshot.transient)} if snapshot.transient else {}),
             }
             for snapshot in result.snapshots
         ],
@@ -270,6 +332,23 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
                 "error": seen.error,
             }
             for (place, probe), seen in zip(result.request.plan.probes, result.seen, strict=False)
+        ],
+        "decoded": {
+            "reason": scenario.abi.describe_error(result.output)
+            if result.outcome == "revert"
+            else None,
+            "logs": [scenario.abi.describe_log(log.topics, log.data) for log in execution.logs],
+            "storage": [
+                {
+                    "name": scenario.abi.slot_name(change.slot),
+                    "line": _writer(result, change, where),
+                }
+                for change in execution.storage
+            ],
+        },
+        "writers": [
+            {"offset": 32 * word, "pc": pc, "line": where(pc)}
+            for word, pc in sorted(result.writers.items())
         ],
         "truncated": result.truncated,
         "profile": _profile(result),
@@ -294,6 +373,41 @@ def _profile(result: Run) -> list[list[Any]]:
         )
         row[3] = None if top is None else hex(top)
     return sorted(rows.values())
+
+
+def _call(call: Call, scenario: Scenario) -> dict[str, Any]:
+    creates = call.kind.startswith("CREATE")
+    name = None if creates else scenario.abi.describe_call(call.data)
+    return {
+        "depth": call.depth,
+        "kind": call.kind,
+        "step": call.step,
+        "from": _hex(call.sender),
+        "to": _hex(call.address),
+        "code_address": None if creates else _hex(call.code_address),
+        "label": scenario.labels.get(call.code_address),
+        "value": hex(call.value),
+        "data": _hex(call.data),
+        "name": name,
+        "gas": call.gas,
+        "gas_used": call.gas_used,
+        "success": call.success,
+        "output": _hex(call.output),
+        "error": call.error,
+        "reason": None if call.success else scenario.abi.describe_error(call.output),
+    }
+
+
+def _writer(result: Run, change: StorageChange, where: Any) -> int | None:
+    """The line that wrote a slot, if the guest itself did."""
+    if change.address != result.request.scenario.account:
+        return None
+    pc = result.slot_writers.get(change.slot)
+    return None if pc is None else where(pc)
+
+
+def _words(words: Mapping[int, int]) -> list[dict[str, str]]:
+    return [{"slot": hex(slot), "value": hex(value)} for slot, value in words.items()]
 
 
 def _line_of(lines: Mapping[int, int] | Assembly | None) -> Any:

@@ -38,7 +38,8 @@ class Scenario:
     ``target`` is ``nvm`` or ``evm``; ``mode`` is how the kernel is called, ``delegatecall`` (as the
     wallet) or ``call`` (as itself). ``balance`` and ``storage`` are the wallet's. ``labels`` are
     names of addresses, ``abi`` is what calls, logs and errors are read with. ``block_keys`` are the
-    fields of the block that were set; with ``forked``, the node tells the others.
+    fields of the block that were set, ``said`` those of each account; with ``forked``, the node
+    tells the others.
     """
 
     target: str = "nvm"
@@ -58,6 +59,7 @@ class Scenario:
     verifier: bytes | None = None
     forked: ForkedState | None = None
     block_keys: frozenset[str] = frozenset()
+    said: Mapping[bytes, frozenset[str]] = field(default_factory=dict)
     labels: Mapping[bytes, str] = field(default_factory=dict)
     abi: Abi = EMPTY_ABI
 
@@ -86,17 +88,19 @@ class Scenario:
     def world(self, code: bytes, behind: PreState | None = None) -> World:
         """The state before: accounts, the caller, and the acting account with its code.
 
-        ``behind`` is a node's state, if the scenario is forked: accounts that the scenario names
-        without saying everything of them keep there what is not said.
+        ``behind`` is a node's state, if the scenario is forked.
         """
-        accounts = dict(self.accounts)
-        caller = accounts.get(self.caller) or (behind and behind.account(self.caller)) or Account()
+        accounts = {
+            address: self._completed(address, account, behind)
+            for address, account in self.accounts.items()
+        }
+        for address in (self.caller, self.account):
+            if address not in accounts:
+                accounts[address] = self._completed(address, Account(), behind)
+        caller = accounts[self.caller]
         if caller.balance < self.value:
-            caller = replace(caller, balance=self.value + _ETHER)
-        accounts[self.caller] = caller
-        acting = accounts.get(self.account)
-        if acting is None:
-            acting = (behind and behind.account(self.account)) or Account()
+            accounts[self.caller] = replace(caller, balance=self.value + _ETHER)
+        acting = accounts[self.account]
         storage = {**acting.storage, **self.storage}
         if self.verifier is not None:
             storage[VERIFIER_SLOT] = int.from_bytes(self.verifier, "big")
@@ -104,3 +108,18 @@ class Scenario:
             acting, balance=self.balance or acting.balance, code=code, storage=storage,
         )
         return World(accounts, self.block, behind)
+
+    def _completed(
+        self, address: bytes, account: Account, behind: PreState | None
+    ) -> Account:
+        """An account with what the scenario does not say of it taken from the node."""
+        found = behind.account(address) if behind is not None else None
+        if found is None:
+            return account
+        said = self.said.get(address, frozenset())
+        return Account(
+            account.balance if "balance" in said else found.balance,
+            account.nonce if "nonce" in said else found.nonce,
+            account.code if "code" in said else found.code,
+            account.storage,
+        )

@@ -314,7 +314,16 @@ class _Reader:
         address = self.address(head, column)
         account = self.scenario.accounts.get(address, Account())
         account = self._fields(account, rest, column + len(head) + 1)
-        return {"accounts": {**self.scenario.accounts, address: account}}
+        return {
+            "accounts": {**self.scenario.accounts, address: account},
+            "said": self._said(address, rest),
+        }
+
+    def _said(self, address: bytes, fields: str, *others: str) -> dict[bytes, frozenset[str]]:
+        """Which fields of an account are said, those of a text among them."""
+        before = self.scenario.said.get(address, frozenset())
+        names = re.findall(r"(\w+)=", fields)
+        return {**self.scenario.said, address: before.union(names, others)}
 
     def _fields(self, account: Account, text: str, column: int) -> Account:
         for found in re.finditer(r"(\w+)=(.*?)(?=\s+\w+=|$)", text):
@@ -341,6 +350,7 @@ class _Reader:
         account = self._fields(account, found[3], column + found.start(3))
         return {
             "accounts": {**self.scenario.accounts, address: account},
+            "said": self._said(address, found[3], "code"),
             "labels": {address: contract.name, **self.scenario.labels},
             "abi": self.scenario.abi + Abi.of(contract.abi, contract.storage),
         }
