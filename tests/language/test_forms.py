@@ -7,7 +7,10 @@ import pytest
 from nvm_lsp.assembler import MemoryLoader, assemble_text
 
 FORMS = {
-    "numbers": ("PUSH1 10\nPUSH1 0xA\nPUSH1 0b1010\nPUSH2 1_000\nPUSH1 0xa_b", "600a600a600a6103e860ab"),
+    "numbers": (
+        "PUSH1 10\nPUSH1 0xA\nPUSH1 0b1010\nPUSH2 1_000\nPUSH1 0xa_b",
+        "600a600a600a6103e860ab",
+    ),
     "odd digits": ("PUSH2 0x123", "610123"),
     "any case": ("pUsH1 1\nadd\nSha3\nKeccak256", "6001012020"),
     "comments": ("ADD # a\nADD ; b\nADD // c\n#d\n", "010101"),
@@ -22,8 +25,13 @@ FORMS = {
     "at sign": ("x:\nPUSH @x", "5b5f"),
     "numeric jump target": ("PUSH1 0x3\nJUMP\nJUMPDEST", "6003565b"),
     "constant": ("%def A = B * 2\n%def B = 21\nPUSH A", "602a"),
-    "constant of labels": ("%def SIZE = end - start\n.start:\nADD\nADD\n.end:\nPUSH SIZE", "01016002"),
-    "macro": ("%macro m(a, b)\nPUSH a\nPUSH b\nADD\n%end\n%m(1, 2)\n%m(3, 4)", "60016002016003600401"),
+    "constant of labels": (
+        "%def SIZE = end - start\n.start:\nADD\nADD\n.end:\nPUSH SIZE", "01016002",
+    ),
+    "macro": (
+        "%macro m(a, b)\nPUSH a\nPUSH b\nADD\n%end\n%m(1, 2)\n%m(3, 4)",
+        "60016002016003600401",
+    ),
     "macro labels are its own": (
         "%macro m()\nPUSH x\nJUMP\nx:\n%end\n%m()\n%m()", "6003565b6007565b",
     ),
@@ -40,7 +48,10 @@ FORMS = {
     "nested conditions": ("%if 0\n%if 1\nADD\n%end\n%else\nMUL\n%end", "02"),
     "forks compare": ("%fork paris\n%if fork < fork.shanghai\nADD\n%end\nPUSH 0", "016000"),
     "bytes": ('%bytes 0x123, "hi\\x00", 5:2, x:1\n.x:', "0123" + "686900" + "0005" + "08"),
-    "table": ("%table t [a, b, 7] width 2\na:\nb:\nPUSH len(t)\nPUSH t", "000600070007" + "5b5b60065f"),
+    "table": (
+        "%table t [a, b, 7] width 2\na:\nb:\nPUSH len(t)\nPUSH t",
+        "000600070007" + "5b5b60065f",
+    ),
     "length": ("PUSH len(x)\n.x:\nADD\nADD\n.y:\nSTOP", "6002010100"),
     "program counter": ("ADD\nPUSH pc\nPUSH pc", "0160016003"),
     "org": ("ADD\n%org 4\nMUL", "0100000002"),
@@ -61,7 +72,10 @@ FORMS = {
         "735aaeb6053f3e94c9b9a09f33669435e7ef1beaed",
     ),
     "units": ("PUSH 1 gwei\nPUSH 2 days\nPUSH 1 hour", "633b9aca006202a300610e10"),
-    "precedence": ("PUSH 1 + 2 * 3\nPUSH (1 + 2) * 3\nPUSH 1 | 6 & 2\nPUSH 1 << 2 + 1", "600760096003" + "6008"),
+    "precedence": (
+        "PUSH 1 + 2 * 3\nPUSH (1 + 2) * 3\nPUSH 1 | 6 & 2\nPUSH 1 << 2 + 1",
+        "6007600960036008",
+    ),
     "comparison and logic": ("PUSH 1 < 2 && 2 != 3 || 0\nPUSH !5\nPUSH 10 % 4", "60015f6002"),
     "modulo is no directive": ("%def end_ = 3\nPUSH 10 %end_", "6001"),
 }
