@@ -69,7 +69,11 @@ def call(hook: str) -> Iterator[tuple[str, Any]]:
     for module in _BUILT_IN.get(hook, ()):
         if not manager_.has_plugin(module):
             manager_.register(importlib.import_module(module), name=module)
-    for implementation in getattr(manager_.hook, hook).get_hookimpls():
+    # Built-in ones first, so that no plugin takes a name away from them.
+    built_in = _BUILT_IN.get(hook, ())
+    for implementation in sorted(
+        getattr(manager_.hook, hook).get_hookimpls(), key=lambda i: i.plugin_name not in built_in
+    ):
         try:
             items = list(implementation.function())
         except Exception as error:  # as above
