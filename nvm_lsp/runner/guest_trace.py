@@ -81,7 +81,8 @@ class GuestRecorder:
     ``snapshots`` are the offsets to keep the whole state at; None keeps it everywhere, and
     ``changes`` after each write to memory or storage. At most ``max_steps`` steps are kept, but all
     of them are counted and shown to ``sink``. ``observer`` is called after the instructions that it
-    asks for. ``before`` is the stack before the last step, bottom first. ``writers`` and
+    asks for. ``snapshot_step`` is the number of one more step to keep the state before. ``before``
+    is the stack before the last step, bottom first. ``writers`` and
     ``slot_writers`` tell which instruction last wrote a word of memory, a slot of storage.
     """
 
@@ -94,6 +95,7 @@ class GuestRecorder:
         changes: bool = False,
         observer: Observer | None = None,
         sink: Sink | None = None,
+        snapshot_step: int | None = None,
         max_steps: int = 2_000_000,
         max_snapshots: int = 10_000,
     ) -> None:
@@ -115,6 +117,7 @@ class GuestRecorder:
         self._observer = observer
         self._observed = frozenset(observer.pcs) if observer is not None else frozenset()
         self._sink = sink
+        self._snapshot_step = snapshot_step
         self._handlers: Mapping[int, int] | None = None
         self._base = 0
         self._pointer = 0
@@ -207,7 +210,10 @@ class GuestRecorder:
         if self._sink is not None:
             self._sink.step(pc, opcode, gas, stack, max(len(memory) - self._base, 0))
         wanted = self._wanted
-        if wanted is None or pc in wanted or (changed and self._changes):
+        if (
+            wanted is None or pc in wanted or (changed and self._changes)
+            or self.count - 1 == self._snapshot_step
+        ):
             self._take_snapshot(pc, opcode, gas, stack, memory)
 
     def _take_snapshot(

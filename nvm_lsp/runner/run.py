@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,16 @@ from nvm_lsp.runner.world import (
     World,
 )
 
-__all__ = ["OUTCOMES", "Request", "Run", "UnknownBackendError", "run", "to_json"]
+__all__ = [
+    "OUTCOMES",
+    "Request",
+    "Run",
+    "UnknownBackendError",
+    "line_of",
+    "mnemonic",
+    "run",
+    "to_json",
+]
 
 #: How a run can end. ``return`` and ``stop`` are successes, ``halt`` is exceptional, ``limit`` is a
 #: limit of ours (time, memory, logs, return data), not of the EVM.
@@ -51,7 +60,9 @@ class Request:
 
     ``snapshots`` are guest offsets at which to keep the whole state, or ``all``, or ``changes``
     (after each write to memory or storage), or ``end``. ``trust_rpc`` lets a forked scenario reach
-    the node that it names.
+    the node that it names. ``natively`` runs the guest's bytes without the kernel in the very
+    scenario that it would run in with it. ``snapshot_step`` adds a snapshot before one step, by its
+    number from zero.
     ``native`` asks for a second, native run that tells the overhead. ``plan`` holds the probes.
     """
 
@@ -63,6 +74,8 @@ class Request:
     native: bool = True
     plan: Plan = field(default_factory=Plan)
     trust_rpc: bool = False
+    natively: bool = False
+    snapshot_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +143,12 @@ def run(request: Request, sink: Sink | None = None, *, trace_kernel: bool = Fals
             f"unknown backend {request.backend!r}; there are {', '.join(entries)}"
         )
     backend = entries[request.backend].load()
-    kernel = image(scenario.build) if scenario.target == "nvm" else None
+    interpreted = scenario.target == "nvm" and not request.natively
+    kernel = image(scenario.build) if interpreted else None
     observer = Observer(request.plan, kernel.layout.base if kernel else 0, scenario.gas)
     recorder = GuestRecorder(
         request.code, kernel, _wanted(request), changes=request.snapshots == "changes",
-        observer=observer, sink=sink,
+        observer=observer, sink=sink, snapshot_step=request.snapshot_step,
     )
     watcher: Watcher = recorder
     if trace_kernel and sink is not None and kernel is not None:
@@ -181,6 +195,8 @@ def _account_code(scenario: Scenario, code: bytes) -> bytes:
 
 
 def _message(scenario: Scenario, code: bytes, kernel: KernelImage | None) -> Message:
+    if scenario.target == "nvm" and kernel is None:
+        return _native_message(scenario, code)
     if kernel is None:
         return Message(
             scenario.wallet, code, scenario.calldata, scenario.caller, scenario.value, scenario.gas
@@ -192,6 +208,14 @@ def _message(scenario: Scenario, code: bytes, kernel: KernelImage | None) -> Mes
     )
 
 
+def _native_message(scenario: Scenario, code: bytes) -> Message:
+    """The guest's bytes as the acting account, where the kernel would interpret them."""
+    return Message(
+        scenario.account, code, b"", scenario.caller, scenario.value, scenario.gas,
+        code_address=KERNEL_ADDRESS,
+    )
+
+
 def _native_gas(
     request: Request, backend: Any, execution: Execution, world: World
 ) -> int | None:
@@ -199,9 +223,7 @@ def _native_gas(
     if execution.outcome == "limit":
         return None
     scenario = request.scenario
-    message = Message(
-        scenario.account, request.code, b"", scenario.caller, scenario.value, scenario.gas
-    )
+    message = _native_message(scenario, request.code)
     native: Execution = backend.execute(
         world, message, fork=scenario.fork, limits=request.limits, watcher=None,
     )
@@ -248,7 +270,7 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
 
     ``lines`` gives the zero-based line of the root file for a guest offset; shown from one.
     """
-    where = _line_of(lines)
+    where = line_of(lines)
     execution = result.execution
     scenario = result.request.scenario
     last = result.last
@@ -313,7 +335,7 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
             {
                 "line": where(snapshot.pc),
                 "pc": snapshot.pc,
-                "op": _mnemonic(snapshot.opcode),
+                "op": mnemonic(snapshot.opcode),
                 "stack": [hex(word) for word in snapshot.stack],
                 "memory": _hex(snapshot.memory),
                 "gas": snapshot.gas,
@@ -410,7 +432,10 @@ def _words(words: Mapping[int, int]) -> list[dict[str, str]]:
     return [{"slot": hex(slot), "value": hex(value)} for slot, value in words.items()]
 
 
-def _line_of(lines: Mapping[int, int] | Assembly | None) -> Any:
+def line_of(
+    lines: Mapping[int, int] | Assembly | None
+) -> Callable[[int], int | None]:
+    """What gives the one-based line of the root file for an offset, None if it has none."""
     if lines is None:
         return lambda pc: None
     if isinstance(lines, Assembly):
@@ -424,7 +449,8 @@ def _line_of(lines: Mapping[int, int] | Assembly | None) -> Any:
     return lambda pc: None if pc not in lines else lines[pc] + 1
 
 
-def _mnemonic(opcode: int) -> str:
+def mnemonic(opcode: int) -> str:
+    """The opcode's name, its code where it has none."""
     row = opcode_by_code(opcode)
     return row.name if row is not None else f"0x{opcode:02x}"
 
