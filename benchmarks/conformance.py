@@ -144,7 +144,7 @@ def write_program(
 ) -> Path:
     """Writes a program as an .easm file that `nvm-lsp run` takes as it is.
 
-    The contracts it calls are written beside it.
+    The contracts it calls are written beside it. The blob that the comparison has is not in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     build = kernel.build
@@ -170,10 +170,11 @@ def write_program(
     for number, source in CONTRACTS.items():
         (folder / f"contract-{number:02x}.easm").write_text(source + "\n", encoding="utf-8")
         head.append(f"#@ deploy 0x{number:040x} contract-{number:02x}.easm")
+    if build.verifier:
+        (folder / "verifier.easm").write_text(_ALLOW_ALL + "\n", encoding="utf-8")
+        head.append(f"#@ deploy 0x{_VERIFIER.hex()} verifier.easm")
     path = folder / f"{name}.easm"
-    path.write_text("\n".join([*head, "", _source(code)]), encoding="utf-8")
+    path.write_text(
+        "\n".join([*head, "", disassemble(code, fork=build.fork)]), encoding="utf-8"
+    )
     return path
-
-
-def _source(code: bytes) -> str:
-    return disassemble(code, fork="prague")
