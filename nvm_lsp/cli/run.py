@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
 from nvm_lsp.cli.source_files import (
@@ -16,13 +18,20 @@ from nvm_lsp.cli.source_files import (
     print_diagnostics,
     read_input,
 )
+from nvm_lsp.runner.probes import ConstantNames, Plan, read_probes
+from nvm_lsp.runner.run import Request, Run
 from nvm_lsp.runner.scenario import Scenario
-from nvm_lsp.runner.scenario_reader import read_scenario
+from nvm_lsp.runner.scenario_reader import read_cases
+from nvm_lsp.runner.world import Limits
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 NAME = "run"
 HELP = "assemble a program, run it on the NestedVM, show result and memory"
 
 _SUCCESS = ("return", "stop")
+_SNAPSHOTS = ("all", "changes", "end")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,16 +61,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fork", type=fork_argument, help="fork of program and host")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
-        "--snapshots", default="end", metavar="all|end|LINE,…",
-        help="also keep stack and memory before every instruction, or those of some lines",
+        "--snapshots", default="end", metavar="all|changes|end|LINE,…",
+        help="also keep stack, memory and storage before every instruction, after each change, or "
+        "before the instructions of some lines",
     )
+    parser.add_argument("--case", metavar="NAME", help="which of the program's cases to run")
+    parser.add_argument(
+        "--compare", metavar="WITH", nargs="?", const="native",
+        help="run a second time and show where the runs part and what each line costs: native "
+        "(default), or words for a kernel build or fork, as in threaded,verifier",
+    )
+    parser.add_argument(
+        "--allow-rpc", action="store_true",
+        help="let the scenario read state from the node it names",
+    )
+    _add_files(parser)
     add_build_arguments(parser)
 
 
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("files for other tools")
+    group.add_argument(
+        "--trace", metavar="FILE", help="write every step as JSON lines (EIP-3155); - for stdout"
+    )
+    group.add_argument(
+        "--trace-kernel", action="store_true", help="with --trace, write the kernel's steps too"
+    )
+    group.add_argument(
+        "--profile", metavar="FILE", help="write a flame graph of gas and steps for speedscope"
+    )
+    group.add_argument("--coverage", metavar="FILE", help="write which lines ran, for lcov")
+
+
 def add_build_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the kernel's build, which `kernel` has, too."""
+    """The options of the kernel's build."""
     group = parser.add_argument_group("kernel build")
-    group.add_argument("--profile", choices=("table", "threaded"), help="(default: table)")
+    group.add_argument(
+        "--kernel-profile", choices=("table", "threaded"), help="(default: table)"
+    )
     for name, text in (
         ("verifier", "every call must be approved by a verifier contract"),
         ("debug", "log with console.log"),
@@ -76,78 +113,159 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(program, Unreadable):
         return complain(program.message, program.hint)
     assembly: Assembly | None = None
-    scenario = Scenario()
+    scenario, plan = Scenario(), Plan()
     if program.tree is not None:
-        found = _from_source(program, arguments.fork)
+        found = _from_source(program, arguments)
         if isinstance(found, int):
             return found
-        assembly, scenario = found
+        assembly, scenario, plan = found
         code = assembly.bytecode
     else:
         assert program.bytecode is not None
         code = program.bytecode
-    scenario = _overridden(scenario, arguments)
+        if arguments.case or arguments.coverage:
+            option = "--case" if arguments.case else "--coverage"
+            return complain(f"{option} needs a source; this is bytecode")
+    scenario = overridden(scenario, arguments)
     snapshots = _snapshots(arguments.snapshots, assembly)
-    if isinstance(snapshots, str) and snapshots not in ("all", "end"):
+    if isinstance(snapshots, str) and snapshots not in _SNAPSHOTS:
         return complain(snapshots)
-    return _execute(arguments, code, scenario, snapshots, assembly)
+    request = Request(
+        code, scenario, arguments.backend, Limits(seconds=arguments.timeout), snapshots,
+        plan=plan, trust_rpc=arguments.allow_rpc,
+    )
+    try:
+        if arguments.compare is not None:
+            return _compare(arguments, request, assembly)
+        return _execute(arguments, request, assembly)
+    except ValueError as error:  # unknown backend, fork without a kernel, a node that is away
+        return complain(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return complain(f"cannot write {error.filename}: {error.strerror}")
 
 
 def _execute(
-    arguments: argparse.Namespace, code: bytes, scenario: Scenario,
-    snapshots: frozenset[int] | str, assembly: Assembly | None,
+    arguments: argparse.Namespace, request: Request, assembly: Assembly | None
 ) -> int:
-    from nvm_lsp.runner.machine import Limits  # noqa: PLC0415 -- after the input is known good
-    from nvm_lsp.runner.run import (  # noqa: PLC0415
-        Request,
-        UnknownBackendError,
-        to_json,
-    )
-    from nvm_lsp.runner.run import run as run_guest  # noqa: PLC0415
+    from nvm_lsp.runner.run import run as run_guest  # noqa: PLC0415 -- the input is known good
+    from nvm_lsp.runner.run import to_json  # noqa: PLC0415
 
-    limits = Limits(seconds=arguments.timeout)
-    request = Request(code, scenario, arguments.backend, limits, snapshots)
-    try:
+    if arguments.trace is None:
         result = run_guest(request)
-    except (UnknownBackendError, ValueError) as error:
-        return complain(str(error))
+    else:
+        result = _traced(arguments, request, assembly)
+    _write_files(arguments, result, assembly)
     if arguments.json:
         json.dump(to_json(result, assembly), sys.stdout, indent=2)
         sys.stdout.write("\n")
-    else:
+    elif arguments.trace != "-":
         _print(result, assembly)
     return 0 if result.outcome in _SUCCESS else 1
 
 
-def _print(result: Any, assembly: Assembly | None) -> None:
-    from rich.console import Console  # noqa: PLC0415
+def _traced(
+    arguments: argparse.Namespace, request: Request, assembly: Assembly | None
+) -> Run:
+    """Runs and writes the trace meanwhile, so that its length costs no memory."""
+    from nvm_lsp.runner.run import run as run_guest  # noqa: PLC0415
+    from nvm_lsp.runner.trace_formats import Lines, TraceWriter  # noqa: PLC0415
 
+    with _opened(arguments.trace) as file:
+        writer = TraceWriter(file, Lines(assembly))
+        result = run_guest(request, writer, trace_kernel=arguments.trace_kernel)
+        writer.close(result)
+    return result
+
+
+def _write_files(
+    arguments: argparse.Namespace, result: Run, assembly: Assembly | None
+) -> None:
+    if arguments.profile is None and arguments.coverage is None:
+        return
+    from nvm_lsp.runner.trace_formats import lcov, speedscope  # noqa: PLC0415
+
+    if arguments.profile is not None:
+        with _opened(arguments.profile) as file:
+            json.dump(speedscope(result, assembly), file)
+    if arguments.coverage is not None:
+        assert assembly is not None
+        with _opened(arguments.coverage) as file:
+            file.write(lcov(result, assembly))
+
+
+def _opened(path: str) -> AbstractContextManager[TextIO]:
+    if path == "-":
+        return nullcontext(sys.stdout)
+    return open(path, "w", encoding="utf-8", newline="\n")
+
+
+def _compare(
+    arguments: argparse.Namespace, request: Request, assembly: Assembly | None
+) -> int:
+    """Exit code 0 if the two runs do the same, or differ only where they are meant to."""
+    from nvm_lsp.runner.compare import compare, to_json  # noqa: PLC0415
+    from nvm_lsp.runner.run import line_of  # noqa: PLC0415
+
+    where = line_of(assembly)
+    comparison = compare(request, arguments.compare, where)
+    if arguments.json:
+        json.dump(to_json(comparison, where), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        from nvm_lsp.runner.render import render_comparison  # noqa: PLC0415
+
+        _print_lines(render_comparison(comparison, assembly))
+    by_design = comparison.divergence is not None and comparison.divergence.by_design is not None
+    return 0 if comparison.same or by_design else 1
+
+
+def _print(result: Run, assembly: Assembly | None) -> None:
     from nvm_lsp.runner.render import render  # noqa: PLC0415
 
+    _print_lines(render(result, assembly))
+
+
+def _print_lines(lines: Iterable[Text]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console(soft_wrap=True, highlight=False)
-    for line in render(result, assembly):
+    for line in lines:
         console.print(line)
 
 
-def _from_source(program: Input, fork: str | None) -> tuple[Assembly, Scenario] | int:
+def _from_source(
+    program: Input, arguments: argparse.Namespace
+) -> tuple[Assembly, Scenario, Plan] | int:
     assert program.tree is not None
     assert program.loader is not None
-    assembly = assemble(program.tree, loader=program.loader, fork=fork)
+    assembly = assemble(program.tree, loader=program.loader, fork=arguments.fork)
     if print_diagnostics(assembly.diagnostics):
         return 2
-    scenario, problems = read_scenario(assembly, program.loader)
-    if print_diagnostics(problems):
+    cases, problems = read_cases(assembly, program.loader)
+    probes, more = read_probes(assembly)
+    if print_diagnostics([*problems, *more]):
         return 2
-    return assembly, scenario
+    case = cases[0]
+    if arguments.case is not None:
+        named = [case for case in cases if case.name == arguments.case]
+        if not named:
+            known = ", ".join(case.name for case in cases if case.name) or "none"
+            return complain(f"there is no case {arguments.case}; there are: {known}")
+        case = named[0]
+    return assembly, case.scenario, Plan(probes, ConstantNames.of(assembly))
 
 
-def _overridden(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
+def overridden(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
     """The scenario with what the command line says on top."""
     changes: dict[str, Any] = {
         key: getattr(arguments, key)
-        for key in ("target", "mode", "gas", "value", "fork", "profile")
+        for key in ("target", "mode", "gas", "value", "fork")
         if getattr(arguments, key) is not None
     }
+    if arguments.kernel_profile is not None:
+        changes["profile"] = arguments.kernel_profile
     return replace(scenario, options=scenario.options | build_options(arguments), **changes)
 
 
@@ -161,15 +279,15 @@ def build_options(arguments: argparse.Namespace) -> frozenset[str]:
 
 
 def _snapshots(text: str, assembly: Assembly | None) -> frozenset[int] | str:
-    """Offsets of the lines that were asked for, ``all`` or ``end``; anything else is an error."""
-    if text in ("all", "end"):
+    """Offsets of the lines that were asked for, or a word; any other text is an error."""
+    if text in _SNAPSHOTS:
         return text
     if assembly is None:
-        return "snapshots at lines need a source; bytecode takes all or end"
+        return "snapshots at lines need a source; bytecode takes all, changes or end"
     pcs: set[int] = set()
     for word in text.split(","):
         if not word.strip().isdecimal():
-            return f"--snapshots takes all, end or line numbers with commas, not {text!r}"
+            return f"--snapshots takes all, changes, end or line numbers with commas, not {text!r}"
         line = int(word) - 1
         found = assembly.source_map.pcs(assembly.program.root.path, line)
         if not found:

@@ -135,11 +135,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     from nvm_lsp.runner.testing import Settings  # noqa: PLC0415
     from nvm_lsp.runner.world import Limits  # noqa: PLC0415
 
-    changes = {
-        key: getattr(arguments, key)
-        for key in ("fork", "profile")
-        if getattr(arguments, key) is not None
-    }
+    given = {"fork": arguments.fork, "profile": arguments.kernel_profile}
+    changes = {key: value for key, value in given.items() if value is not None}
     return Settings(
         arguments.backend, Limits(seconds=arguments.timeout), bool(arguments.gas_snapshot),
         tuple(changes.items()), build_options(arguments), arguments.allow_rpc,

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import checksum_address
-from nvm_lsp.runner.run import Run
+from nvm_lsp.runner.abi import EMPTY_ABI
+from nvm_lsp.runner.compare import Comparison
+from nvm_lsp.runner.guest_trace import Snapshot
+from nvm_lsp.runner.probes import show
+from nvm_lsp.runner.run import CONSOLE, Run, mnemonic
 
-__all__ = ["decode_error", "decode_words", "hexdump", "render"]
+__all__ = [
+    "decode_error",
+    "decode_words",
+    "hexdump",
+    "render",
+    "render_comparison",
+    "render_state",
+]
 
 _OUTCOME_STYLE = {
     "return": "bold green", "stop": "bold green", "revert": "bold yellow", "halt": "bold red",
     "limit": "bold red",
 }
-_PANIC = {
-    0x01: "assertion failed", 0x11: "arithmetic overflow or underflow", 0x12: "division by zero",
-    0x21: "bad enum value", 0x22: "bad storage byte array", 0x31: "pop of an empty array",
-    0x32: "array index out of bounds", 0x41: "out of memory", 0x51: "call of an empty function",
-}
 _LABEL = 14
+_MAX_CALLS = 100
 
 
 def render(run: Run, assembly: Assembly | None = None) -> Iterator[Text]:
@@ -39,36 +46,127 @@ def render(run: Run, assembly: Assembly | None = None) -> Iterator[Text]:
             yield _row(f"  [{index}]", Text(f"{word:#x}"), Text(_meaning(word), "dim"))
         if len(run.stack) > 32:
             yield Text(f"  … {len(run.stack) - 32} more", "dim")
+    yield from _probes(run)
     yield _heading(f"guest memory, {len(run.memory)} bytes")
-    yield from hexdump(run.memory)
+    yield from hexdump(run.memory, notes=_writers(run, assembly))
     if run.base is not None:
         yield _heading(f"kernel words, below guest memory at {run.base:#x}")
         yield from _kernel(run)
+    before: Snapshot | None = None
     for snapshot in run.snapshots:
         line = _line(assembly, snapshot.pc)
         yield _heading(f"snapshot before pc {snapshot.pc:#06x}{line}, gas {snapshot.gas:,}")
-        stack = ", ".join(f"{word:#x}" for word in snapshot.stack)
-        yield _row("  stack", Text(f"[{stack}]"))
-        yield from hexdump(snapshot.memory)
+        yield from render_state(snapshot, before)
+        before = snapshot
 
 
-def hexdump(memory: bytes) -> Iterator[Text]:
-    """Rows of 32 bytes with their offset and what of them is text; runs of zero rows folded."""
+def render_state(state: Snapshot, before: Snapshot | None) -> Iterator[Text]:
+    """A state; what differs from the one before is marked, and stands out in colour."""
+    words = Text("[")
+    size = len(state.stack)
+    for index, word in enumerate(state.stack):
+        place = size - index  # from the bottom, so that a push does not shift what stays
+        old = None if before is None or place > len(before.stack) else before.stack[-place]
+        changed = before is not None and old != word
+        words.append(f"{', ' if index else ''}")
+        words.append(f"{word:#x}", "bold yellow" if changed else "")
+    yield _row("  stack", words.append("]"))
+    yield from hexdump(state.memory, before=None if before is None else before.memory)
+    for name in ("storage", "transient"):
+        held = getattr(state, name)
+        for slot, value in held.items():
+            old = None if before is None else getattr(before, name).get(slot)
+            changed = before is not None and old != value
+            mark = "*" if changed else " "
+            text = Text(f"{mark} [{slot:#x}] = {value:#x}", "bold yellow" if changed else "")
+            yield _row(f"  {name}", text)
+
+
+def hexdump(
+    memory: bytes, *, before: bytes | None = None, notes: Mapping[int, str] | None = None
+) -> Iterator[Text]:
+    """Rows of 32 bytes with their offset and what of them is text; runs of zero rows folded.
+
+    Rows that differ from those ``before`` get a ``*`` and colour the bytes that changed. ``notes``
+    stand behind the rows of their number.
+    """
     folded = 0
     for offset in range(0, len(memory), 32):
         row = memory[offset : offset + 32]
+        old = row if before is None else before[offset : offset + 32].ljust(len(row), b"\0")
         last = offset + 32 >= len(memory)
-        if not any(row) and offset and not last:
+        if not any(row) and offset and not last and old == row:
             folded += 1
             continue
         if folded:
             yield Text(f"  … {folded} row{'s' * (folded > 1)} of zeros", "dim")
             folded = 0
         text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-        groups = " ".join(row[i : i + 8].hex() for i in range(0, len(row), 8))
+        mark = "*" if old != row else " "
+        line = Text.assemble((f"{mark} {offset:#06x}  ", "cyan"))
+        for index, byte in enumerate(row):
+            gap = " " if index and index % 8 == 0 else ""
+            changed = old[index] != byte
+            line.append(f"{gap}{byte:02x}", "bold yellow" if changed else "" if any(row) else "dim")
+        line.append(f"  {text}", "dim")
+        note = (notes or {}).get(offset // 32)
+        if note:
+            line.append(f"  {note}", "green")
+        yield line
+
+
+def render_comparison(comparison: Comparison, assembly: Assembly | None) -> Iterator[Text]:
+    """The lines of a report on two runs."""
+    left, right = comparison.left, comparison.right
+    names = comparison.names
+    for name, run in zip(names, (left, right), strict=True):
+        cause = f" ({run.error})" if run.error else ""
+        yield _row(
+            name[: _LABEL - 1], Text(run.outcome, _OUTCOME_STYLE[run.outcome]),
+            Text(f"{cause}gas {run.gas_used:,}, {run.step_count:,} steps"),
+        )
+    divergence = comparison.divergence
+    if comparison.same:
+        yield _row("compared", Text("same steps, same result", "bold green"))
+    elif divergence is None:
+        yield _row("compared", Text("same steps, other result", "bold yellow"))
+    else:
+        yield _heading(f"the runs part before step {divergence.step + 1}")
+        if divergence.cause is not None:
+            cause_row = f"{mnemonic(divergence.cause.opcode)} at pc {divergence.cause.pc:#06x}"
+            yield _row("  after", Text(cause_row + _line(assembly, divergence.cause.pc)))
+        if divergence.by_design:
+            yield _row("  by design", Text(divergence.by_design, "green"))
+        for name, state in zip(names, (divergence.left, divergence.right), strict=True):
+            if state is None:
+                yield _row(f"  {name}", Text("has ended"))
+                continue
+            place = f"{mnemonic(state.opcode)} at pc {state.pc:#06x}{_line(assembly, state.pc)}"
+            yield _row(f"  {name}", Text(place))
+            other = divergence.right if state is divergence.left else divergence.left
+            yield from render_state(state, other)
+    for difference in comparison.differences:
+        yield _row("", Text(difference, "yellow"))
+    yield from _line_costs(comparison, assembly)
+
+
+def _line_costs(comparison: Comparison, assembly: Assembly | None) -> Iterator[Text]:
+    head = "line" if assembly is not None else "pc"
+    yield _heading(f"gas by {head}")
+    yield Text(
+        f"  {head:>6}  {'hits':>7}  {comparison.names[0]:>12}  {comparison.names[1]:>12}  "
+        f"{'difference':>12}", "dim",
+    )
+    tree = assembly.program.root.tree if assembly is not None else None
+    for row in comparison.lines:
+        key = f"{row.key}" if assembly is not None else f"{row.key:#x}"
+        source = ""
+        if tree is not None and 0 < row.key <= tree.line_count:
+            source = tree.line(row.key - 1).text.strip()
         yield Text.assemble(
-            (f"  {offset:#06x}  ", "cyan"), (groups, "" if any(row) else "dim"),
-            (f"  {text}", "dim"),
+            f"  {key:>6}  {row.hits:>7,}  {row.left:>12,}  {row.right:>12,}  ",
+            (f"{row.left - row.right:>+12,}", "yellow" if row.left > row.right else "green"),
+            (f"  {source[:48]}", "dim"),
         )
 
 
@@ -89,14 +187,38 @@ def decode_words(data: bytes) -> Iterator[str]:
 
 def decode_error(data: bytes) -> str | None:
     """The revert reason of Solidity's Error(string) and Panic(uint256), if the data is one."""
-    if data[:4] == bytes.fromhex("08c379a0") and len(data) >= 68:
-        length = int.from_bytes(data[36:68], "big")
-        if length <= len(data) - 68:
-            return f'Error("{data[68 : 68 + length].decode("utf-8", "replace")}")'
-    if data[:4] == bytes.fromhex("4e487b71") and len(data) >= 36:
-        code = int.from_bytes(data[4:36], "big")
-        return f"Panic({code:#x}): {_PANIC.get(code, 'unknown code')}"
-    return None
+    return EMPTY_ABI.describe_error(data)
+
+
+def _probes(run: Run) -> Iterator[Text]:
+    plan = run.request.plan.probes
+    if not plan:
+        return
+    yield _heading("probes")
+    for (place, probe), seen in zip(plan, run.seen, strict=True):
+        shown = "not reached" if seen.value is None else show(seen.value)
+        if seen.error:
+            shown = seen.error
+        hits = f"{seen.hits:,} times" if seen.hits > 1 else ""
+        yield _row(
+            f"  line {place.line + 1}", Text(f"{probe.text} = {shown}"), Text(hits, "dim")
+        )
+
+
+def _writers(run: Run, assembly: Assembly | None) -> dict[int, str]:
+    """What wrote each word of memory, where there is a source to point to."""
+    if assembly is None:
+        return {}
+    notes = {}
+    for word, pc in run.writers.items():
+        origin = assembly.source_map.origin(pc)
+        if origin is not None:
+            meaning = ""
+            if len(run.memory) >= 32 * word + 32:
+                meaning = _meaning(int.from_bytes(run.memory[32 * word : 32 * word + 32], "big"))
+            line = origin.location.span.start.line + 1
+            notes[word] = f"{meaning + '  ' if meaning else ''}line {line}"
+    return notes
 
 
 def _output(run: Run) -> Iterator[Text]:
@@ -106,7 +228,8 @@ def _output(run: Run) -> Iterator[Text]:
         return
     shown = data.hex() if len(data) <= 64 else data[:64].hex() + "…"
     yield _row("return data", Text(f"0x{shown}"), Text(f"{len(data)} bytes", "dim"))
-    reason = decode_error(data) if run.outcome == "revert" else None
+    abi = run.request.scenario.abi
+    reason = abi.describe_error(data) if run.outcome == "revert" else None
     if reason is not None:
         yield _row("", Text(reason, "yellow"))
         return
@@ -130,9 +253,11 @@ def _changes(run: Run) -> Iterator[Text]:
     if execution.storage:
         yield _heading("storage")
         for change in execution.storage:
+            name = run.request.scenario.abi.slot_name(change.slot)
             yield Text.assemble(
-                f"  {_address(change.address)}  [{change.slot:#x}]  ",
+                f"  {_who(run, change.address)}  [{change.slot:#x}]  ",
                 (f"{change.before:#x}", "red"), " -> ", (f"{change.after:#x}", "green"),
+                (f"  {name}" if name else "", "dim"),
             )
     if execution.balances:
         yield _heading("balances, wei")
@@ -146,7 +271,48 @@ def _changes(run: Run) -> Iterator[Text]:
         yield _heading("logs")
         for log in execution.logs:
             topics = ", ".join(f"{topic:#x}" for topic in log.topics)
-            yield Text(f"  {_address(log.address)}  topics [{topics}]  data 0x{log.data.hex()}")
+            yield Text(f"  {_who(run, log.address)}  topics [{topics}]  data 0x{log.data.hex()}")
+            event = run.request.scenario.abi.describe_log(log.topics, log.data)
+            if event is not None:
+                yield Text(f"    {event}", "green")
+    if run.console:
+        yield _heading("console")
+        for printed in run.console:
+            yield Text(f"  {printed}")
+    yield from _calls(run)
+
+
+def _calls(run: Run) -> Iterator[Text]:
+    calls = [call for call in run.execution.calls if call.address != CONSOLE]
+    if not calls:
+        return
+    yield _heading("calls")
+    abi = run.request.scenario.abi
+    for call in calls[:_MAX_CALLS]:
+        creates = call.kind.startswith("CREATE")
+        what = None if creates else abi.describe_call(call.data)
+        shown = call.data.hex()[:72] + "…" * (len(call.data) > 36)
+        value = f" with {call.value:,} wei" if call.value else ""
+        yield Text.assemble(
+            "  " * call.depth, (call.kind, "bold"),
+            f" {_who(run, call.address if creates else call.code_address)} "
+            f"{what or '0x' + shown}{value}",
+            (f"  gas {call.gas_used:,}", "dim"),
+        )
+        if not call.success:
+            reason = abi.describe_error(call.output) or call.error or "reverted"
+            yield Text("  " * call.depth + f"  failed: {reason}", "yellow")
+        elif call.output and len(call.output) <= 32 and not creates:
+            word = int.from_bytes(call.output, "big")
+            yield Text("  " * call.depth + f"  gave {word:#x}", "dim")
+    if len(calls) > _MAX_CALLS:
+        yield Text(f"  … {len(calls) - _MAX_CALLS:,} more", "dim")
+
+
+def _who(run: Run, address: bytes) -> str:
+    """An address with the name that the scenario gives it."""
+    name = run.request.scenario.labels.get(address)
+    return f"{_address(address)} ({name})" if name else _address(address)
 
 
 def _kernel(run: Run) -> Iterator[Text]:

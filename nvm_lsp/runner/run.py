@@ -32,6 +32,7 @@ from nvm_lsp.runner.world import (
 )
 
 __all__ = [
+    "CONSOLE",
     "OUTCOMES",
     "Request",
     "Run",

@@ -163,7 +163,7 @@ def run_case(
     )
     request = Request(
         program.assembly.bytecode, scenario, settings.backend, settings.limits,
-        native=settings.native, plan=plan,
+        native=settings.native, plan=plan, trust_rpc=settings.trust_rpc,
     )
     test_id = program.test_id(case)
     try:
