@@ -176,24 +176,28 @@ def _listing(assembly: Assembly) -> Iterator[str]:
 
 
 def _write(data: bytes, output: str | None) -> int:
-    """Writes whole or not at all: to a file beside the target first, then renamed."""
+    """Writes to stdout or to a file."""
     if output is None or output == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return 0
+    return write_file(data, output)
+
+
+def write_file(data: bytes, output: str) -> int:
+    """Writes a file whole or not at all; the exit code."""
     try:
         folder = os.path.dirname(os.path.abspath(output))
         if os.path.exists(output) and not os.path.isfile(output):
             with open(output, "wb") as device:
                 device.write(data)
             return 0
+        # To a file beside the target first, then renamed.
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".nvm-lsp-")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
+            os.chmod(temporary, _mode_of(output))
             os.replace(temporary, output)
         except BaseException:
             os.unlink(temporary)
@@ -201,6 +205,15 @@ def _write(data: bytes, output: str | None) -> int:
     except OSError as error:
         return complain(f"cannot write {output}: {error.strerror}")
     return 0
+
+
+def _mode_of(output: str) -> int:
+    """The permissions that a file keeps, or gets if it is new."""
+    if os.path.exists(output):
+        return os.stat(output).st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _definition(text: str) -> tuple[str, int]:

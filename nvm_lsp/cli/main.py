@@ -24,6 +24,7 @@ COMMANDS = {
     "asm": "assemble easm to bytecode",
     "disasm": "disassemble bytecode to easm",
     "lint": "check programs for flaws",
+    "fmt": "format easm source",
     "explain": "explain a diagnostic's code or an opcode",
     "kernel": "print the NestedVM contract: code, layout, source",
     "serve": "start the language server",

@@ -1,0 +1,52 @@
+"""``nvm-lsp fmt`` as a user calls it."""
+
+from __future__ import annotations
+
+
+def test_files_are_formatted_in_place(nvm, tmp_path):
+    file = tmp_path / "a.easm"
+    file.write_text("add\n")
+    assert nvm("fmt", "a.easm").returncode == 0
+    assert file.read_text() == "    ADD\n"
+
+
+def test_check_and_diff_change_nothing(nvm, tmp_path):
+    file = tmp_path / "a.easm"
+    file.write_text("add\n")
+    done = nvm("fmt", "--check", ".")
+    assert (done.returncode, done.stdout) == (1, "a.easm\n")
+    done = nvm("fmt", "--diff", "a.easm")
+    assert (done.returncode, "-add\n+    ADD" in done.stdout) == (1, True)
+    assert file.read_text() == "add\n"
+    file.write_text("    ADD\n")
+    assert nvm("fmt", "--check", "a.easm").returncode == 0
+
+
+def test_standard_input_goes_to_standard_output(nvm):
+    assert nvm("fmt", "-", stdin="pop").stdout == "    POP\n"
+
+
+def test_a_file_that_cannot_be_parsed_is_left_alone(nvm, tmp_path):
+    (tmp_path / "a.easm").write_text("add\nPUSH1 (\n")
+    (tmp_path / "b.easm").write_text("add\n")
+    done = nvm("fmt", "a.easm", "b.easm")
+    assert done.returncode == 2
+    assert "a.easm:2:7: error[SYN001]" in done.stderr
+    assert "left as it is" in done.stderr
+    assert (tmp_path / "a.easm").read_text() == "add\nPUSH1 (\n"
+    assert (tmp_path / "b.easm").read_text() == "    ADD\n"
+
+
+def test_the_nearest_configuration_counts(nvm, tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.nvm-lsp.format]\nmnemonic-case = "lower"\ncomment-column = 12\n'
+    )
+    assert nvm("fmt", "-", "--stdin-filename", "x.easm", stdin="ADD#a\n").stdout == (
+        "    add     #a\n"
+    )
+
+
+def test_an_unknown_option_is_an_error_with_a_suggestion(nvm, tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.nvm-lsp.format]\ncomment-colum = 12\n")
+    done = nvm("fmt", "-", "--stdin-filename", "x.easm", stdin="ADD\n")
+    assert (done.returncode, "did you mean comment-column?" in done.stderr) == (2, True)
