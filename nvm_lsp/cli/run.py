@@ -34,6 +34,25 @@ _SUCCESS = ("return", "stop")
 _SNAPSHOTS = ("all", "changes", "end")
 
 
+_PROFILES = ("table", "threaded")
+
+
+class _Profile(argparse.Action):
+    """``--profile`` means two things in this field: how a kernel is built, and a flame graph.
+
+    The names of the kernel's profiles say which; a file of such a name is written ``./table``.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, "kernel_profile" if values in _PROFILES else "profile", values)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "program", metavar="FILE|0xHEX|-", help="an easm file, bytecode, or - for stdin"
@@ -88,7 +107,9 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--trace-kernel", action="store_true", help="with --trace, write the kernel's steps too"
     )
     group.add_argument(
-        "--profile", metavar="FILE", help="write a flame graph of gas and steps for speedscope"
+        "--profile", metavar="table|threaded|FILE", action=_Profile,
+        help="table or threaded choose the kernel's profile; any other word is the file that a "
+        "flame graph of gas and steps is written to, for speedscope",
     )
     group.add_argument("--coverage", metavar="FILE", help="write which lines ran, for lcov")
 
@@ -97,7 +118,7 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the kernel's build."""
     group = parser.add_argument_group("kernel build")
     group.add_argument(
-        "--kernel-profile", choices=("table", "threaded"), help="(default: table)"
+        "--kernel-profile", choices=_PROFILES, help="(default: table)"
     )
     for name, text in (
         ("verifier", "every call must be approved by a verifier contract"),

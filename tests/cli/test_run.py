@@ -26,7 +26,8 @@ def result(nvm, *arguments, stdin="", code=0):
 @pytest.mark.parametrize("mode", ["--delegatecall", "--call"])
 @pytest.mark.parametrize("profile", ["table", "threaded"])
 def test_the_specifications_vector(nvm, mode, profile):
-    document = result(nvm, VECTOR, mode, "--kernel-profile", profile)
+    document = result(nvm, VECTOR, mode, "--profile", profile)
+    assert document["build"]["profile"] == profile
     data = bytes.fromhex(document["return_data"][2:])
     assert (document["outcome"], len(data), int.from_bytes(data[:32], "big")) == ("return", 255, 7)
     assert document["gas"]["native"] == 45
