@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.conformance import ACCOUNTS, compare
+from benchmarks.conformance import ACCOUNTS, WALLET, compare, world
 from benchmarks.guest_programs import BORDERS, program
 from nvm_lsp.kernel.image import build
 from nvm_lsp.opcodes import FORKS, OPCODES, Opcode
+from nvm_lsp.runner.machine import Message, execute
 
 _BUILDS = [
     {"profile": "table"},
@@ -109,6 +110,40 @@ def test_memory_is_safe_at_every_border(row: Opcode, options: dict[str, str]) ->
             if row.name == "RETURNDATACOPY" and size:
                 continue
             check(before + pushes(*operands) + bytes([row.code]) + b"\x59", **options)
+
+
+_NEAR_BORDERS = st.one_of(
+    st.sampled_from(BORDERS), st.integers(0, 100), st.integers(2**256 - 0x500, 2**256 - 1),
+    st.integers(2**32, 2**256 - 1),
+)
+
+
+@pytest.mark.parametrize("options", [*_MAIN, {"verifier": True}], ids=str)
+@given(
+    row=st.sampled_from(MEMORY),
+    words=st.lists(_NEAR_BORDERS, min_size=7, max_size=7),
+    no_size=st.booleans(),
+)
+def test_memory_is_safe_for_all_operands_at_once(
+    options: dict[str, str], row: Opcode, words: list[int], no_size: bool
+) -> None:
+    """As the EVM, and the jump table still whole."""
+    operands = [
+        (0 if no_size and "size" in name else word) if is_memory_word(name) or "size" in name
+        else word % 5
+        for name, word in zip(row.inputs, words, strict=False)
+    ]
+    code = pushes(*operands) + bytes([row.code]) + b"\x59"
+    check(code, **options)
+    kernel = build(**options)  # type: ignore[arg-type]
+    untouched, after = (
+        execute(
+            world("prague", verifier=kernel.build.verifier),
+            Message(to=WALLET, code=kernel.runtime, code_address=kernel.address, data=data),
+        ).memory[0x20:0x220].ljust(0x200, b"\0")
+        for data in (b"", code)
+    )
+    assert after == untouched
 
 
 @pytest.mark.parametrize("options", _MAIN, ids=str)
