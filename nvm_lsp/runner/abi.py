@@ -57,6 +57,7 @@ _COMMON: tuple[dict[str, Any], ...] = (
     _function("function", "approve", ("spender", "address"), ("value", "uint256")),
     _function("function", "balanceOf", ("owner", "address")),
     _function("function", "deposit", ("assets", "uint256"), ("receiver", "address")),
+    _function("function", "deposit", ("assets", "uint256")),
 )
 
 
