@@ -6,7 +6,9 @@ import pytest
 
 from benchmarks.conformance import WALLET
 from benchmarks.kernel_gas import every_build
+from nvm_lsp.assembler import assemble_text
 from nvm_lsp.assembler.expressions import keccak256
+from nvm_lsp.kernel.gas import EMPTY, overheads
 from nvm_lsp.kernel.image import PROXY, SALT, Build, build, image, sources
 from nvm_lsp.opcodes import FORKS, OPCODES
 from nvm_lsp.runner.machine import Account, Execution, Message, World, execute
@@ -107,6 +109,47 @@ def test_refused_opcodes_revert(opcode: str, profile: str) -> None:
     code = b"\x60\x00" * 7 + bytes([OPCODES[opcode].code])
     end = run(kernel.runtime, code, at=kernel.address, to=WALLET)
     assert (end.outcome, end.output) == ("revert", b"")
+
+
+@pytest.mark.parametrize("profile", ["table", "threaded"])
+def test_gas_is_the_host_s(profile: str) -> None:
+    kernel = build(profile=profile)
+    end = run(kernel.runtime, b"\x5a", at=kernel.address, to=WALLET)
+    left = end.stack[0]
+    assert 0 < left < Message(to=WALLET, code=b"").gas - overheads(kernel.build)[EMPTY]
+
+
+@pytest.mark.parametrize("profile", ["table", "threaded"])
+def test_a_guest_may_run_a_guest_of_its_own(profile: str) -> None:
+    kernel = build(profile=profile)
+    inner = int.from_bytes(_THREE_PLUS_FOUR.ljust(32, b"\0"), "big")
+    outer = assemble_text(
+        f"""
+        PUSH32 {inner:#066x}
+        PUSH 0
+        MSTORE
+        PUSH 32
+        PUSH 0
+        PUSH {len(_THREE_PLUS_FOUR)}
+        PUSH 0
+        PUSH 0x{kernel.address.hex()}
+        GAS
+        DELEGATECALL
+        PUSH 32
+        PUSH 0
+        RETURN
+        """
+    ).bytecode
+    world = World(
+        {
+            WALLET: Account(nonce=1),
+            kernel.address: Account(nonce=1, code=kernel.runtime),
+        }
+    )
+    end = execute(
+        world, Message(to=WALLET, code=kernel.runtime, code_address=kernel.address, data=outer),
+    )
+    assert end.output == (7).to_bytes(32, "big")
 
 
 @pytest.mark.parametrize("profile", ["table", "threaded"])
