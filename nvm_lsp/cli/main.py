@@ -25,6 +25,7 @@ COMMANDS = {
     "disasm": "disassemble bytecode to easm",
     "lint": "check programs for flaws",
     "fmt": "format easm source",
+    "verify": "check that programs equal the bytecode written elsewhere",
     "explain": "explain a diagnostic's code or an opcode",
     "kernel": "print the NestedVM contract: code, layout, source",
     "serve": "start the language server",

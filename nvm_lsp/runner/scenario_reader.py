@@ -68,6 +68,7 @@ _BLOCK_NUMBERS = (
 )
 #: What may stand after ``#@``.
 KEYS = (
+    "matches",
     "target", "fork", "kernel", "mode", "caller", "wallet", "verifier", "value", "gas", "balance",
     "calldata", "storage", "account", "deploy", "abi", "label", "rpc", "case", "scenario",
     "block.coinbase", *(f"block.{key}" for key in _BLOCK_NUMBERS),
@@ -241,6 +242,8 @@ class _Reader:
             case "scenario":
                 self._file(text, column)
                 return
+            case "matches":
+                return  # of no meaning to a run; `nvm-lsp verify` reads it
             case _ if key.startswith("block."):
                 changes = self._block(key, text, start, column)
             case _:

@@ -125,3 +125,16 @@ def test_an_unknown_flag_or_command_is_a_usage_error(nvm):
 def test_odd_digits_are_explained(nvm):
     done = nvm("disasm", "0x600")
     assert (done.returncode, "odd number of digits" in done.stderr) == (2, True)
+
+
+def test_an_abi_names_selectors_and_topics(nvm, tmp_path):
+    (tmp_path / "abi.json").write_text(
+        '[{"type": "function", "name": "f", "inputs": [{"name": "a", "type": "uint256"}]},'
+        ' {"type": "event", "name": "E", "inputs": []}]'
+    )
+    source = 'PUSH4 selector("f(uint256)")\nPUSH32 topic("E()")\n'
+    code = nvm("asm", "-", stdin=source).stdout.strip()
+    text = nvm("disasm", code, "--abi", "abi.json").stdout
+    assert "# f(uint256)" in text
+    assert "# E()" in text
+    assert nvm("disasm", code, "--abi", "none.json").returncode == 2

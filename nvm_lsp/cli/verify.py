@@ -1,0 +1,161 @@
+"""``nvm-lsp verify``: programs against the bytecode that stands elsewhere in a repository.
+
+A contract's test often holds a program as a hexadecimal literal. A line in the program,
+``#@ matches test/Wallet.t.sol "0x6003…"``, or an entry of ``[[tool.nvm-lsp.verify]]`` in
+pyproject.toml with ``program``, ``file`` and ``starts``, binds the two; this command fails when
+they part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nvm_lsp.assembler import FileLoader, Unreadable, assemble, disassemble
+from nvm_lsp.assembler.loader import read_bytes
+from nvm_lsp.cli.source_files import complain, print_diagnostics, read_source
+
+NAME = "verify"
+HELP = "check that programs equal the bytecode written elsewhere"
+
+_LITERAL = re.compile(r"(?:0[xX]|hex[\"'])(?P<digits>[0-9a-fA-F](?:_?[0-9a-fA-F])*)")
+_MATCHES = re.compile(
+    r"matches\s+(?P<file>\"[^\"]+\"|\S+)(?:\s+\"?(?P<starts>0[xX][0-9a-fA-F]*)(?:…|\.\.\.)?\"?)?\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """A program, the file that holds its bytecode, and how the literal there begins."""
+
+    where: str
+    program: str
+    file: str
+    starts: str
+
+
+class _ManifestError(Exception):
+    """A manifest that cannot be used."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", default=["."],
+        help="programs, or folders with programs and a pyproject.toml (default: here)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Checks all bindings; 1 if a program and its bytecode differ, 2 if one cannot be read."""
+    bindings: list[_Binding] = []
+    code = 0
+    for path in arguments.paths:
+        if not os.path.exists(path):
+            return complain(f"no such file: {path}")
+        try:
+            bindings += _bindings(path)
+        except _ManifestError as error:
+            return complain(str(error))
+    if not bindings:
+        print("nothing to verify: no program has a #@ matches line", file=sys.stderr)
+        return 0
+    for binding in bindings:
+        code = max(code, _verify(binding))
+    return code
+
+
+def _bindings(path: str) -> Iterator[_Binding]:
+    files = sorted(str(f) for f in Path(path).rglob("*.easm")) if os.path.isdir(path) else [path]
+    for file in files:
+        yield from _of_program(file)
+    manifest = Path(path) / "pyproject.toml"
+    if manifest.is_file():
+        yield from _of_manifest(manifest)
+
+
+def _of_program(program: str) -> Iterator[_Binding]:
+    source = read_source(program)
+    if isinstance(source, Unreadable) or source.tree is None:
+        return
+    for number, line in enumerate(source.tree.lines()):
+        comment = line.comment
+        if comment is None or comment.kind != "scenario" or not comment.body.startswith("matches"):
+            continue
+        found = _MATCHES.fullmatch(comment.body)
+        if found is None:
+            raise _ManifestError(
+                f'{program}:{number + 1}: a line reads #@ matches path "0x6003…", not '
+                f"{comment.text!r}"
+            )
+        file = os.path.join(os.path.dirname(program), found["file"].strip('"'))
+        yield _Binding(f"{program}:{number + 1}", program, file, found["starts"] or "0x")
+
+
+def _of_manifest(manifest: Path) -> Iterator[_Binding]:
+    try:
+        document = tomllib.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _ManifestError(f"{manifest}: {error}") from error
+    rows: Any = document.get("tool", {}).get("nvm-lsp", {}).get("verify", [])
+    for row in rows if isinstance(rows, list) else [rows]:
+        known = {"program", "file", "starts"}
+        if not isinstance(row, dict) or not {"program", "file"} <= set(row) <= known:
+            raise _ManifestError(
+                f"{manifest}: an entry of [[tool.nvm-lsp.verify]] has program, file and starts"
+            )
+        yield _Binding(
+            str(manifest), str(manifest.parent / row["program"]), str(manifest.parent / row["file"]),
+            str(row.get("starts", "0x")).rstrip("….")
+        )
+
+
+def _verify(binding: _Binding) -> int:
+    source = read_source(binding.program)
+    if isinstance(source, Unreadable):
+        return complain(f"{binding.where}: {source.message}", source.hint)
+    assert source.tree is not None
+    assembly = assemble(source.tree, loader=FileLoader())
+    if print_diagnostics(assembly.diagnostics):
+        return 2
+    data = read_bytes(binding.file)
+    if isinstance(data, Unreadable):
+        return complain(f"{binding.where}: {data.message}", data.hint)
+    candidates = list(_literals(data.decode("utf-8", "replace"), binding.starts))
+    if not candidates:
+        return complain(
+            f"{binding.where}: {binding.file} holds no literal that starts with {binding.starts}",
+            "name its first digits",
+        )
+    if assembly.bytecode in [code for _, code in candidates]:
+        return 0
+    line, nearest = max(
+        candidates,
+        key=lambda c: len(os.path.commonprefix([c[1], assembly.bytecode])),
+    )
+    place = f"{binding.file}:{line}"
+    print(f"{binding.program} does not equal the bytecode in {place}")
+    sys.stdout.writelines(
+        difflib.unified_diff(
+            disassemble(nearest).splitlines(keepends=True),
+            disassemble(assembly.bytecode).splitlines(keepends=True),
+            place, binding.program,
+        )
+    )
+    return 1
+
+
+def _literals(text: str, starts: str) -> Iterator[tuple[int, bytes]]:
+    """The literals of a file that begin so, with their lines."""
+    prefix = starts[2:].lower()
+    for found in _LITERAL.finditer(text):
+        digits = found["digits"].replace("_", "").lower()
+        if digits.startswith(prefix) and len(digits) % 2 == 0:
+            yield text.count("\n", 0, found.start()) + 1, bytes.fromhex(digits)
