@@ -243,6 +243,8 @@ class GuestRecorder:
             self._transient.add(_word(stack[-1]))
             return
         where, length = _WRITES[opcode]
+        if len(stack) <= max(where, length or 0):
+            return  # CALLCODE, which the kernel refuses before it looks at its operands
         offset = _word(stack[-1 - where])
         size = _FIXED_SIZE[opcode] if length is None else _word(stack[-1 - length])
         if opcode >= 0xF0 and self._frame is not None:
