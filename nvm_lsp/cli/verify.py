@@ -112,7 +112,8 @@ def _of_manifest(manifest: Path) -> Iterator[_Binding]:
                 f"{manifest}: an entry of [[tool.nvm-lsp.verify]] has program, file and starts"
             )
         yield _Binding(
-            str(manifest), str(manifest.parent / row["program"]), str(manifest.parent / row["file"]),
+            str(manifest), str(manifest.parent / row["program"]),
+            str(manifest.parent / row["file"]),
             str(row.get("starts", "0x")).rstrip("….")
         )
 
@@ -138,7 +139,7 @@ def _verify(binding: _Binding) -> int:
         return 0
     line, nearest = max(
         candidates,
-        key=lambda c: len(os.path.commonprefix([c[1], assembly.bytecode])),
+        key=lambda candidate: _equal_bytes(candidate[1], assembly.bytecode),
     )
     place = f"{binding.file}:{line}"
     print(f"{binding.program} does not equal the bytecode in {place}")
@@ -150,6 +151,12 @@ def _verify(binding: _Binding) -> int:
         )
     )
     return 1
+
+
+def _equal_bytes(a: bytes, b: bytes) -> int:
+    """How many bytes two codes have in common from their beginning."""
+    differing = (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    return next(differing, min(len(a), len(b)))
 
 
 def _literals(text: str, starts: str) -> Iterator[tuple[int, bytes]]:
