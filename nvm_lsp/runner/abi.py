@@ -58,6 +58,13 @@ _COMMON: tuple[dict[str, Any], ...] = (
     _function("function", "balanceOf", ("owner", "address")),
     _function("function", "deposit", ("assets", "uint256"), ("receiver", "address")),
     _function("function", "deposit", ("assets", "uint256")),
+    # The NestedVM's own: what its builds revert with, and what it asks the verifier.
+    _function("error", "CallRefused"),
+    _function("error", "SlotGuarded"),
+    _function("error", "Reentered"),
+    _function("error", "OnlyDelegateCall"),
+    _function("function", "verifyCall", ("opcode", "uint8"), ("target", "address"),
+              ("value", "uint256"), ("data", "bytes"), ("truncated", "bool")),
 )
 
 

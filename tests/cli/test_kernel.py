@@ -68,4 +68,12 @@ def test_delegatecall_only_refuses_a_run_by_call(nvm):
     assert nvm("run", program, "--delegatecall-only").returncode == 0
     refused = nvm("run", program, "--delegatecall-only", "--call")
     assert refused.returncode == 1
-    assert "revert" in refused.stdout
+    assert "OnlyDelegateCall()" in refused.stdout
+
+
+def test_a_refused_call_says_so(nvm):
+    call = "0x60006000600060006000600060" + "00f1"
+    refused = nvm("run", call, "--verifier")
+    assert refused.returncode == 1
+    assert "CallRefused()" in refused.stdout
+    assert "verifyCall(opcode: 241" in refused.stdout
