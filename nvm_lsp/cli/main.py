@@ -26,6 +26,7 @@ COMMANDS = {
     "lint": "check programs for flaws",
     "fmt": "format easm source",
     "verify": "check that programs equal the bytecode written elsewhere",
+    "import": "translate a program of another assembler to easm",
     "explain": "explain a diagnostic's code or an opcode",
     "kernel": "print the NestedVM contract: code, layout, source",
     "serve": "start the language server",
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     name = next((word for word in arguments if not word.startswith("-")), None)
-    module = importlib.import_module(f"nvm_lsp.cli.{name}") if name in COMMANDS else None
+    module = _load(name) if name in COMMANDS else None
     parser = _parser(name, module)
     namespace = parser.parse_args(arguments)
     if module is None:
@@ -61,6 +62,11 @@ def _run(arguments: list[str]) -> int:
     if not sys.stdout.closed:  # the server closes it when its client leaves
         sys.stdout.flush()
     return code
+
+
+def _load(name: str) -> ModuleType:
+    # `import` is a word of Python's, so its module bears an underscore.
+    return importlib.import_module(f"nvm_lsp.cli.{name}{'_' if name == 'import' else ''}")
 
 
 def _parser(name: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
