@@ -416,3 +416,10 @@ def test_example_allow_transfers_to_one_user() -> None:
         call("CALL", good + bytes(0x140), to=_TOKEN),
     ):
         check(refused, "revert", verifier=verifier, output=error("CallRefused"))
+
+
+@pytest.mark.parametrize("name", ["pay-user", "pay-stranger"])
+def test_example_guests_meet_their_expectations(nvm, name: str) -> None:
+    done = nvm("test", str(_VERIFIERS / f"{name}.easm"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all passed" in done.stdout
