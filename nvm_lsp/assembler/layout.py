@@ -30,6 +30,10 @@ __all__ = ["MAX_CODE_BYTES", "Layout", "LayoutFinding", "lay_out"]
 #: Largest output, in bytes; what is longer is taken for a slip.
 MAX_CODE_BYTES = 1 << 24
 _PATIENT_ROUNDS = 12
+_GUESS_SLACK = 3
+_LONGEST_GUESS = 80
+_MANY_CANDIDATES = 200
+_MOST_GUESSES = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +63,7 @@ class Layout:
     code: bytes = b""
     findings: list[LayoutFinding] = field(default_factory=list)
     size: int = 0
+    guesses: int = 0  # made about undefined names
 
     def offset(self, piece: int, item: int) -> int:
         """The offset in the code of an item of a fragment."""
@@ -206,7 +211,7 @@ def _grow(layout: Layout, *, together: bool) -> bool:
         if not fragment.variables:
             continue
         sizes = layout.sizes[index]
-        names = _LayoutNames(layout, index)
+        names = _LayoutNames(layout, index, quiet=True)
         for position, variable in enumerate(fragment.variables):
             if variable.kind != "push":
                 continue
@@ -244,6 +249,7 @@ class _LayoutNames:
     scope: Scope | None = None
     pc: int = 0
     constants: tuple[str, ...] = ()  # being evaluated
+    quiet: bool = False  # nobody will read the problems
 
     def value(self, site: Variable | Fixup) -> int | None:
         """The value of a field, None where it has none."""
@@ -320,7 +326,7 @@ class _LayoutNames:
         assert constant.definition is not None
         if text in self.constants:
             raise AlreadyReported
-        inner = _LayoutNames(self.layout, self.piece, None, self.pc, (*self.constants, text))
+        inner = _LayoutNames(self.layout, self.piece, None, self.pc, (*self.constants, text), self.quiet)
         try:
             return evaluate_any(constant.definition.value, inner)
         except EvaluationError:
@@ -336,6 +342,8 @@ class _LayoutNames:
         return length
 
     def _undefined(self, name: t.Name) -> Problem:
+        if self.quiet:
+            return Problem(e.UNDEFINED_NAME, name.start, name.end, name.text)
         return undefined_name(name, self.layout, self.scope)
 
 
@@ -352,7 +360,18 @@ def undefined_name(name: t.Name, layout: Layout, scope: Scope | None) -> Problem
     known = [*layout.labels, *program.constants]
     if scope is not None:
         known += [*scope.labels, *scope.parameters]
-    near = get_close_matches(name.text[:80], known, n=1, cutoff=0.6)
+    # Comparing is slow, so only names of about the same length are candidates, and after many
+    # undefined names there are no guesses any more.
+    layout.guesses += 1
+    length = len(name.text)
+    candidates = [other for other in known if abs(len(other) - length) <= _GUESS_SLACK]
+    if len(candidates) > _MANY_CANDIDATES:
+        candidates = [other for other in candidates if other[0] == name.text[0]]
+    if len(candidates) > _MANY_CANDIDATES:
+        candidates = [other for other in candidates if other[-1] == name.text[-1]]
+    near = get_close_matches(name.text, candidates, n=1, cutoff=0.6) if (
+        length <= _LONGEST_GUESS and layout.guesses <= _MOST_GUESSES
+    ) else []
     if name.text in program.macros:
         hint = f"{name.text} is a macro, which has no value"
     elif near:

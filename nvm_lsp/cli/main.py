@@ -7,6 +7,7 @@ in nvm-lsp itself.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -37,6 +38,9 @@ _TRACEBACK = "NVM_LSP_TRACEBACK"
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Trees and programs hold no cycles to speak of; collecting often only costs time that grows
+    # with the size of the program.
+    gc.set_threshold(200_000, 20, 50)
     try:
         return _run(arguments)
     except KeyboardInterrupt:

@@ -138,3 +138,28 @@ def test_an_abi_names_selectors_and_topics(nvm, tmp_path):
     assert "# f(uint256)" in text
     assert "# E()" in text
     assert nvm("disasm", code, "--abi", "none.json").returncode == 2
+
+
+def test_a_listing_shows_offset_bytes_and_source(nvm):
+    source = (
+        "# adds\n%macro two()\nPUSH1 1\nPUSH1 2\n%end\n%two()\nADD\n"
+        "%bytes 0x0102030405060708090a\n"
+    )
+    assert nvm("asm", "-", "--format", "listing", stdin=source).stdout.splitlines()[-5:] == [
+        "000000  6001              %two()",
+        "000002  6002",
+        "000004  01                ADD",
+        "000005  0102030405060708  %bytes 0x0102030405060708090a",
+        "00000d  090a",
+    ]
+
+
+def test_several_files_at_once(nvm, tmp_path):
+    (tmp_path / "a.easm").write_text("ADD")
+    (tmp_path / "b.easm").write_text("MUL")
+    assert nvm("asm", "a.easm", "b.easm").stdout == "0x01\n0x02\n"
+    documents = json.loads(nvm("asm", "a.easm", "b.easm", "--format", "json").stdout)
+    assert [d["bytecode"] for d in documents] == ["0x01", "0x02"]
+    (tmp_path / "b.easm").write_text("MULL")
+    done = nvm("asm", "a.easm", "b.easm")
+    assert (done.returncode, done.stdout) == (2, "")
