@@ -326,7 +326,9 @@ class _LayoutNames:
         assert constant.definition is not None
         if text in self.constants:
             raise AlreadyReported
-        inner = _LayoutNames(self.layout, self.piece, None, self.pc, (*self.constants, text), self.quiet)
+        inner = _LayoutNames(
+            self.layout, self.piece, None, self.pc, (*self.constants, text), self.quiet
+        )
         try:
             return evaluate_any(constant.definition.value, inner)
         except EvaluationError:
