@@ -30,6 +30,8 @@ _FIXED_SIZE = {0x52: 32, 0x53: 1}
 _CHANGES = frozenset({*_WRITES, _SSTORE, _TSTORE})
 #: Words of memory for which it is noted what wrote them.
 _MAX_WORDS = 16_384
+#: Bytes that all snapshots of a run may hold together, roughly; a word on the stack counts as 32.
+_MAX_SNAPSHOT_BYTES = 128 * 2**20
 
 
 class Step(NamedTuple):
@@ -107,6 +109,7 @@ class GuestRecorder:
         self.before: list[int | bytes] = []
         self.writers: dict[int, int] = {}
         self.slot_writers: dict[int, int] = {}
+        self._snapshot_bytes = 0
         self._transient: set[int] = set()
         self._wanted = snapshots
         self._changes = changes
@@ -127,6 +130,11 @@ class GuestRecorder:
             self.pcs = frozenset(kernel.handlers)
             self._base = kernel.layout.base
             self._pointer = kernel.layout.pointer
+
+    @property
+    def last(self) -> tuple[int, int] | None:
+        """Offset and opcode of the last step, None if there was none."""
+        return self._last if self.count else None
 
     def attach(self, frame: Frame) -> None:
         """Takes the frame to watch; see `nvm_lsp.runner.world.Watcher`."""
@@ -219,9 +227,12 @@ class GuestRecorder:
     def _take_snapshot(
         self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
     ) -> None:
-        if len(self.snapshots) >= self._max_snapshots:
+        size = 32 * (len(stack) + len(self.slot_writers) + len(self._transient)) + len(memory)
+        full = self._snapshot_bytes + size > _MAX_SNAPSHOT_BYTES
+        if full or len(self.snapshots) >= self._max_snapshots:
             self.dropped = True
             return
+        self._snapshot_bytes += size
         frame = self._frame
         assert frame is not None
         self.snapshots.append(

@@ -11,6 +11,7 @@ from nvm_lsp.kernel.image import KernelImage, image
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.plugins import backends
 from nvm_lsp.runner.abi import decode_console
+from nvm_lsp.runner.causes import explain_halt
 from nvm_lsp.runner.guest_trace import (
     GuestRecorder,
     KernelTracer,
@@ -105,6 +106,7 @@ class Run:
     truncated: bool
     execution: Execution
     seen: tuple[Seen, ...] = ()
+    detail: str = ""
     writers: Mapping[int, int] = field(default_factory=dict)
     slot_writers: Mapping[int, int] = field(default_factory=dict)
 
@@ -127,10 +129,17 @@ class Run:
         return None if self.native is None else self.gas_used - self.native
 
 
-def run(request: Request, sink: Sink | None = None, *, trace_kernel: bool = False) -> Run:
+def run(
+    request: Request,
+    sink: Sink | None = None,
+    *,
+    trace_kernel: bool = False,
+    begun: Callable[[GuestRecorder], None] | None = None,
+) -> Run:
     """Runs a guest on the NestedVM, or its bytes natively.
 
-    ``sink`` is shown every step, with ``trace_kernel`` those of the kernel as well.
+    ``sink`` is shown every step, with ``trace_kernel`` those of the kernel as well. ``begun`` is
+    given the recorder before the first step, so that another thread can see how far it has come.
 
     Raises:
         RpcError: the scenario is forked, and its node is not trusted or does not answer.
@@ -151,6 +160,8 @@ def run(request: Request, sink: Sink | None = None, *, trace_kernel: bool = Fals
         request.code, kernel, _wanted(request), changes=request.snapshots == "changes",
         observer=observer, sink=sink, snapshot_step=request.snapshot_step,
     )
+    if begun is not None:
+        begun(recorder)
     watcher: Watcher = recorder
     if trace_kernel and sink is not None and kernel is not None:
         watcher = KernelTracer(recorder, sink)
@@ -251,15 +262,23 @@ def _result(
     if outcome in ("halt", "limit"):
         # The host stopped amid the kernel's work; the guest's stack is that before the step.
         stack = words_of(recorder.before)
+    error, detail = execution.error, ""
+    if outcome == "halt" and error is not None and recorder.last is not None:
+        pc, opcode = recorder.last
+        scenario = request.scenario
+        error, detail = explain_halt(
+            error, pc, opcode, stack, request.code, scenario.fork,
+            strict=kernel is None or "strict_jumpdest" in scenario.options,
+        )
     if outcome == "success":
         last = recorder.steps[-1].opcode if recorder.steps else _STOP_LIKE
         outcome = "return" if last == 0xF3 else "stop"
     return Run(
-        request, outcome, execution.error, execution.output, execution.gas_used, native,
+        request, outcome, error, execution.output, execution.gas_used, native,
         execution.steps, recorder.count, tuple(recorder.steps), stack,
         execution.memory[base:], execution.memory[:base], pointer,
         base if kernel is not None else None, tuple(recorder.snapshots), recorder.dropped,
-        execution, seen, recorder.writers, recorder.slot_writers,
+        execution, seen, detail, recorder.writers, recorder.slot_writers,
     )
 
 
@@ -357,6 +376,7 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
             for (place, probe), seen in zip(result.request.plan.probes, result.seen, strict=False)
         ],
         "decoded": {
+            "detail": result.detail or None,
             "reason": scenario.abi.describe_error(result.output)
             if result.outcome == "revert"
             else None,

@@ -1,8 +1,8 @@
 """A process that runs guests, so that one that misbehaves can be killed without harm.
 
 On standard input each line is a request, pickled and in base64, from the parent process that
-started it; on standard output each line is an answer as JSON, or, while a long run goes on, the
-number of its steps so far.
+started it; on standard output each line is the answer as JSON, or ``{"progress": STEPS}`` before
+it. When standard input ends, so does the process, at once and amid a run: no parent, no worker.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import contextlib
 import json
 import os
 import pickle
+import queue
 import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import IO, Any
 
+from nvm_lsp.runner.guest_trace import GuestRecorder
 from nvm_lsp.runner.run import Request, run, to_json
 
 __all__ = ["encode", "main"]
 
-#: Address space of a worker in bytes. The limits of a run stay far below; this is the last fence.
-_ADDRESS_SPACE = 4 * 2**30
-_PROGRESS_SECONDS = 0.25
+_PROGRESS_SECONDS = 0.5
+#: Bytes of address space for the process, far above what the limits of a run let it take.
+_MEMORY = 4 * 2**30
 _PR_SET_PDEATHSIG = 1
 
 
@@ -35,33 +37,42 @@ def encode(request: Request) -> bytes:
 
 def main() -> None:
     """Answers requests until standard input ends."""
-    _restrict()
-    answers = os.fdopen(os.dup(1), "wb")
+    answers = _Answers(os.fdopen(os.dup(1), "wb"))
     # Whatever prints by mistake must not end up among the answers.
     os.dup2(2, 1)
+    _restrict()
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
     _warm_up()
-    _write(answers, {"ready": True})
+    answers.send({"ready": True})
+    threading.Thread(target=answers.tell_progress, daemon=True).start()
+    while True:
+        answers.send(_answer(requests.get(), answers))
+
+
+def _read(requests: queue.SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
-        _write(answers, _answer(line, answers))
+        requests.put(line)
+    os._exit(0)
 
 
 def _restrict() -> None:
     """Leaves the end to the parent: Ctrl-C is its affair, and without it there is no life."""
-    parent = os.getppid()
+    # Ctrl-C reaches every process of the terminal; what it means for a run, the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 -- not on every system
 
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    with contextlib.suppress(ValueError, OSError):  # a lower limit is set already
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.RLIM_INFINITY))
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415
 
+        # The end of standard input is noticed by a thread, which one long addition of Python
+        # numbers can keep from running; this cannot be kept.
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(0)  # it was gone before it could be watched
 
 
 def _warm_up() -> None:
@@ -72,44 +83,46 @@ def _warm_up() -> None:
     assert build().runtime
 
 
-class _Progress:
-    """A `Sink` that tells how far a long run is."""
-
-    def __init__(self, answers: BinaryIO) -> None:
-        self._answers = answers
-        self._steps = 0
-        self._told = time.monotonic()
-
-    def step(
-        self, pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int
-    ) -> None:
-        """Counts; see `nvm_lsp.runner.guest_trace.Sink`."""
-        self._steps += 1
-        if not self._steps & 0xFFF and time.monotonic() - self._told > _PROGRESS_SECONDS:
-            self._told = time.monotonic()
-            _write(self._answers, {"progress": self._steps})
-
-    def host_step(
-        self, pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int
-    ) -> None:
-        """Not asked for."""
-
-
-def _answer(line: bytes, answers: BinaryIO) -> dict[str, Any]:
+def _answer(line: bytes, answers: _Answers) -> dict[str, Any]:
     try:
         request = pickle.loads(base64.b64decode(line))
-        return {"result": to_json(run(request, _Progress(answers)))}
+        return {"result": to_json(run(request, begun=answers.watch))}
     except MemoryError:
-        return {"error": "the run needs more memory than a worker may have"}
+        return {"error": f"the run took more than {_MEMORY >> 30} GB"}
     except ValueError as error:  # bad scenarios and nodes that are away say what is wrong
         return {"error": str(error)}
     except Exception as error:  # the parent must learn of everything
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _write(answers: BinaryIO, document: dict[str, Any]) -> None:
-    answers.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
-    answers.flush()
+class _Answers:
+    """The way back to the parent. A thread tells how far a run has come, at no cost to steps."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._running: GuestRecorder | None = None
+
+    def watch(self, recorder: GuestRecorder) -> None:
+        """A run begins; it ends with the next answer."""
+        self._running = recorder
+
+    def send(self, answer: dict[str, Any]) -> None:
+        with self._lock:
+            self._running = None
+            self._write(answer)
+
+    def tell_progress(self) -> None:
+        while True:
+            time.sleep(_PROGRESS_SECONDS)
+            with self._lock:
+                if self._running is not None:
+                    self._write({"progress": self._running.count})
+
+    def _write(self, answer: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the parent has gone; `_read` learns of it
+            self._file.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
 
 
 if __name__ == "__main__":

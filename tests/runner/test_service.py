@@ -1,4 +1,4 @@
-"""The execution service: processes are reused, killed, replaced, and shared fairly."""
+"""The execution service with real worker processes: limits, cancelling, fairness, no orphans."""
 
 from __future__ import annotations
 
@@ -9,166 +9,225 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from nvm_lsp.assembler import assemble_text
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.scenario import Scenario
 from nvm_lsp.runner.service import ExecutionService, RunFailedError
+from nvm_lsp.runner.worker import encode
 from nvm_lsp.runner.world import Limits
 
-QUICK = Request(assemble_text("PUSH1 3\nPUSH1 4\nADD\n").bytecode)
-ENDLESS_CODE = assemble_text("again:\nPUSH again\nJUMP\n").bytecode
-ENDLESS = Request(ENDLESS_CODE, Scenario(gas=10**15), limits=Limits(seconds=60))
+ENDLESS = "again: PUSH again\nJUMP"
+SEVEN = "PUSH 7\nPUSH 0\nMSTORE\nPUSH 32\nPUSH 0\nRETURN"
 
 
-@pytest.fixture
+def request(source: str, *, seconds: float = 60, **changes: Any) -> Request:
+    """A run of a source with so much gas that only limits of ours can end it."""
+    code = assemble_text(source.replace(": ", ":\n")).bytecode
+    assert code
+    return Request(code, Scenario(gas=2**60), limits=Limits(seconds=seconds), **changes)
+
+
+@pytest_asyncio.fixture
 async def service() -> AsyncIterator[ExecutionService]:
-    made = ExecutionService(workers=1)
-    yield made
-    await made.close()
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that is dead but not yet waited for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    service = ExecutionService(workers=2)
+    yield service
+    await service.close()
 
 
 def pids(service: ExecutionService) -> set[int]:
     return {worker.process.pid for worker in service._all}
 
 
-async def test_a_worker_is_reused(service: ExecutionService) -> None:
+def exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def until(condition: Any) -> None:
+    """Waits for what must come; the test's own time limit is the only clock."""
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+async def test_a_worker_is_reused_and_replaced_after_its_number_of_runs() -> None:
+    service = ExecutionService(workers=1, runs_a_worker=2)
     await service.start()
-    first = pids(service)
-    for _ in range(3):
-        assert (await service.run(QUICK))["stack"] == ["0x7"]
-    assert pids(service) == first
+    seen = []
+    for _ in range(4):
+        before = pids(service)
+        result = await service.run(request(SEVEN))
+        assert int(result["return_data"], 16) == 7
+        seen.append(before)
+    assert seen[0] == seen[1], "the worker was not reused"
+    assert not seen[0] & pids(service), "the worker was to be replaced after two runs"
+    await service.close()
+    assert not pids(service)
 
 
-async def test_cancelling_kills_the_process_and_the_next_run_has_another(
+GREEDY = {
+    "loops": (ENDLESS, Limits(seconds=0.5), "time"),
+    "explodes memory": ("PUSH 0\nPUSH 0x10000000\nMSTORE", Limits(60), "memory"),
+    "logs without end": (
+        "again: PUSH 0\nPUSH 0\nLOG0\nPUSH again\nJUMP", Limits(60, logs=500), "log",
+    ),
+    "returns 100 MB": ("PUSH4 100000000\nPUSH 0\nRETURN", Limits(60), "memory"),
+    "calls without end": (
+        "again: PUSH 0\nPUSH 0\nPUSH 0\nPUSH 0\nPUSH 0\nPUSH 4\nGAS\nCALL\nPUSH again\nJUMP",
+        Limits(60, calls=500), "call",
+    ),
+    # Creates itself, which creates itself, until the EVM's depth and the gas are used up.
+    "recurses": (
+        "again: CODESIZE\nPUSH 0\nPUSH 0\nCODECOPY\nCODESIZE\nPUSH 0\nPUSH 0\nCREATE\n"
+        "PUSH again\nJUMP",
+        Limits(0.5), "time",
+    ),
+}
+
+
+async def test_greedy_guests_meet_a_limit_and_the_worker_lives_on(
     service: ExecutionService,
 ) -> None:
-    await service.run(QUICK)
-    (victim,) = pids(service)
-    task = asyncio.create_task(service.run(ENDLESS))
-    await asyncio.sleep(0.3)
-    task.cancel()
+    await service.run(request(SEVEN))
+    workers = pids(service)
+    for name, (source, limits, word) in GREEDY.items():
+        greedy = replace(request(source), limits=limits, natively=name == "recurses")
+        result = await service.run(greedy)
+        assert result["outcome"] == "limit", (name, result["error"])
+        assert word in result["error"], name
+    assert (await service.run(request(SEVEN)))["outcome"] == "return"
+    assert pids(service) == workers, "a limit is no reason to lose the worker"
+
+
+async def test_cancelling_kills_the_worker_and_the_next_run_has_another(
+    service: ExecutionService,
+) -> None:
+    steps: list[int] = []
+    run = asyncio.ensure_future(service.run(request(ENDLESS), progress=steps.append))
+    await until(lambda: len(steps) >= 2)
+    assert 0 < steps[0] < steps[1], "progress counts the guest's steps"
+    (pid,) = pids(service)
+    run.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
-    for _ in range(100):
-        if not alive(victim):
-            break
-        await asyncio.sleep(0.02)
-    assert not alive(victim)
-    assert (await service.run(QUICK))["outcome"] == "stop"
-
-
-async def test_a_long_run_tells_its_progress(service: ExecutionService) -> None:
-    told: list[int] = []
-    request = Request(ENDLESS_CODE, Scenario(gas=10**15), limits=Limits(seconds=1.5), native=False)
-    result = await service.run(request, progress=told.append)
-    assert result["error"] == "time limit reached: 1.5 s"
-    assert told
-    assert told == sorted(told)
-    assert told[-1] <= result["steps"]
+        await run
+    await until(lambda: not exists(pid))
+    assert (await service.run(request(SEVEN)))["outcome"] == "return"
 
 
 async def test_a_worker_that_dies_is_said_and_replaced(service: ExecutionService) -> None:
-    await service.run(QUICK)
-    (victim,) = pids(service)
-    task = asyncio.create_task(service.run(ENDLESS))
-    await asyncio.sleep(0.2)
-    os.kill(victim, signal.SIGKILL)
+    steps: list[int] = []
+    run = asyncio.ensure_future(service.run(request(ENDLESS), progress=steps.append))
+    await until(lambda: steps)
+    (pid,) = pids(service)
+    os.kill(pid, signal.SIGKILL)
     with pytest.raises(RunFailedError, match="ended without an answer"):
-        await task
-    assert (await service.run(QUICK))["outcome"] == "stop"
+        await run
+    assert (await service.run(request(SEVEN)))["outcome"] == "return"
+    idle = set(service._all)
+    for worker in idle:  # one that nobody is waiting for is not even missed
+        worker.process.kill()
+        await worker.process.wait()
+    assert (await service.run(request(SEVEN)))["outcome"] == "return"
+    assert not idle & service._all
+
+
+async def test_twenty_runs_of_one_owner_do_not_keep_another_waiting() -> None:
+    service = ExecutionService(workers=1)
+    order: list[str] = []
+
+    async def run(owner: str, number: int) -> None:
+        await service.run(request(SEVEN), owner=owner)
+        order.append(f"{owner}{number}")
+
+    await asyncio.gather(*(run("a", number) for number in range(20)), run("b", 0), run("c", 0))
+    assert sorted(order) == sorted([*(f"a{number}" for number in range(20)), "b0", "c0"])
+    assert order.index("b0") <= 3, order
+    assert order.index("c0") <= 4, order
+    ours = [name for name in order if name.startswith("a")]
+    assert ours == [f"a{number}" for number in range(20)], "runs of one owner keep their order"
+    await service.close()
+
+
+async def test_who_stops_waiting_gives_the_turn_on() -> None:
+    service = ExecutionService(workers=1)
+    steps: list[int] = []
+    first = asyncio.ensure_future(service.run(request(ENDLESS), progress=steps.append))
+    await until(lambda: steps)
+    waiting = asyncio.ensure_future(service.run(request(ENDLESS), owner="waits"))
+    last = asyncio.ensure_future(service.run(request(SEVEN), owner="last"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    first.cancel()
+    assert (await last)["outcome"] == "return"
+    await service.close()
+
+
+async def test_closing_ends_what_runs_and_starts_nothing_new() -> None:
+    service = ExecutionService(workers=2)
+    steps: list[int] = []
+    run = asyncio.ensure_future(service.run(request(ENDLESS), progress=steps.append))
+    await until(lambda: steps)
+    processes = pids(service)
+    await service.close()
+    with pytest.raises(RunFailedError):
+        await run
+    await asyncio.sleep(0)
+    assert not any(exists(pid) for pid in processes)
+    assert not pids(service)
+    with pytest.raises(RunFailedError, match="closed"):
+        await service.run(request(SEVEN))
 
 
 async def test_a_request_that_cannot_be_run_is_refused_in_words(
     service: ExecutionService,
 ) -> None:
-    with pytest.raises(RunFailedError, match="unknown backend 'none'"):
-        await service.run(Request(b"", backend="none"))
+    with pytest.raises(RunFailedError, match=r"^unknown backend 'abacus'; there are py-evm"):
+        await service.run(request(SEVEN, backend="abacus"))
     with pytest.raises(RunFailedError, match="a host from paris on"):
         await service.run(Request(b"", Scenario(fork="london")))
 
 
-async def test_turns_go_round_the_clients(service: ExecutionService) -> None:
-    order: list[str] = []
+def test_a_worker_ends_with_its_parent_even_amid_a_run() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "nvm_lsp.runner.worker"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with worker:
+        assert b"ready" in worker.stdout.readline()
+        worker.send_signal(signal.SIGINT)  # the terminal's Ctrl-C is the parent's affair
+        worker.stdin.write(encode(request(ENDLESS, seconds=80000)))
+        worker.stdin.flush()
+        assert b"progress" in worker.stdout.readline()
+        worker.stdin.close()
+        assert worker.wait(60) == 0
 
-    async def run(client: str) -> None:
-        await service.run(QUICK, client=client)
-        order.append(client)
 
-    tasks = [asyncio.create_task(run("busy")) for _ in range(18)]
-    await asyncio.sleep(0)
-    tasks += [asyncio.create_task(run(name)) for name in ("one", "two")]
-    await asyncio.gather(*tasks)
-    assert len(order) == 20
-    assert {"one", "two"} <= set(order[:5]), "twenty at once, and nobody waits for all the others"
-
-
-async def test_a_run_that_is_cancelled_while_it_waits_leaves_no_gap(
-    service: ExecutionService,
+@pytest.mark.parametrize(
+    "arguments", [("run", "p.easm"), ("test", "-j", "2", "p.easm")], ids=["run", "test"]
+)
+def test_ctrl_c_ends_the_command_and_leaves_no_process(
+    tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    first = asyncio.create_task(service.run(ENDLESS))
-    await asyncio.sleep(0.05)
-    waiting = [asyncio.create_task(service.run(QUICK, client=str(n))) for n in range(3)]
-    await asyncio.sleep(0)
-    waiting[1].cancel()
-    first.cancel()
-    results = await asyncio.gather(first, *waiting, return_exceptions=True)
-    assert [isinstance(result, dict) for result in results] == [False, True, False, True]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel to watch the parent")
-def test_workers_end_with_a_parent_that_is_killed() -> None:
-    script = (
-        "import asyncio\n"
-        "from tests.runner.test_service import ENDLESS, pids\n"
-        "from nvm_lsp.runner.service import ExecutionService\n"
-        "async def main():\n"
-        "    service = ExecutionService()\n"
-        "    task = asyncio.create_task(service.run(ENDLESS))\n"
-        "    await asyncio.sleep(1.5)\n"
-        "    print(*pids(service), flush=True)\n"
-        "    await task\n"
-        "asyncio.run(main())\n"
-    )
-    root = Path(__file__).parents[2]
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=root, text=True
-    )
-    assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
-    assert alive(worker)
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    end = time.monotonic() + 10
-    while alive(worker) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not alive(worker)
-
-
-def test_ctrl_c_leaves_no_process_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "p.easm").write_text("#@ gas 1 << 50\nagain:\nPUSH again\nJUMP\n#= halt\n")
-    for arguments in (("run", "p.easm", "--timeout", "60"), ("test", "-j", "2", "--timeout", "60")):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nvm_lsp", *arguments], cwd=tmp_path, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )
-        time.sleep(1.5)
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
-        assert process.returncode == 130, errors
-        assert "Traceback" not in errors
-        with pytest.raises(ProcessLookupError):
-            os.killpg(process.pid, 0)
+    command = subprocess.Popen(
+        [sys.executable, "-m", "nvm_lsp", *arguments, "--timeout", "80000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=tmp_path,
+    )
+    time.sleep(1.5)  # it runs by now; if not, it is interrupted before, which must be as clean
+    os.killpg(command.pid, signal.SIGINT)
+    _, errors = command.communicate(timeout=60)
+    assert command.returncode == 130, errors
+    assert errors.decode().strip() == "nvm-lsp: interrupted"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(command.pid, 0)
