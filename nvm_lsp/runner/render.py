@@ -35,7 +35,7 @@ def render(run: Run, assembly: Assembly | None = None) -> Iterator[Text]:
     """The lines of a report."""
     yield _row("outcome", Text(run.outcome, _OUTCOME_STYLE[run.outcome]), _where(run, assembly))
     if run.error:
-        yield _row("cause", Text(run.error, "red"))
+        yield _row("cause", Text(run.error, "red"), Text(run.detail))
     yield from _output(run)
     yield from _gas(run)
     yield _row("steps", Text(f"{run.step_count:,} guest, {run.host_steps:,} host"))
@@ -259,6 +259,10 @@ def _changes(run: Run) -> Iterator[Text]:
                 (f"{change.before:#x}", "red"), " -> ", (f"{change.after:#x}", "green"),
                 (f"  {name}" if name else "", "dim"),
             )
+    if execution.transient:
+        yield _heading("transient storage, at the end")
+        for change in execution.transient:
+            yield Text(f"  {_who(run, change.address)}  [{change.slot:#x}]  {change.after:#x}")
     if execution.balances:
         yield _heading("balances, wei")
         for address, before, after in execution.balances:
