@@ -240,7 +240,7 @@ class NvmServer(LanguageServer):
         if self.service is None:
             self.service = ExecutionService()
         try:
-            result = await self.service.run(Request(assembly.bytecode, scenario))
+            result = await self.service.run(Request(assembly.bytecode, scenario), owner=uri)
         except RunFailedError as error:
             raise JsonRpcException(str(error), _REQUEST_FAILED) from error
         _add_lines(result, assembly)
