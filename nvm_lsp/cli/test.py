@@ -209,7 +209,10 @@ def _place(expectation: Expectation) -> str:
 def _summary(results: Sequence[Result], elapsed: float) -> None:
     failures = sum(not result.passed for result in results)
     checks = sum(len(result.findings) for result in results)
-    counted = f"{len(results)} test{'s' * (len(results) != 1)}, {checks} expectations"
+    counted = (
+        f"{len(results)} test{'s' * (len(results) != 1)}, "
+        f"{checks} expectation{'s' * (checks != 1)}"
+    )
     verdict = f"{failures} failed" if failures else "all passed"
     print(f"{counted}: {verdict} ({elapsed:.1f} s)")
 
