@@ -18,10 +18,10 @@ from nvm_lsp.cli.source_files import (
     print_diagnostics,
     read_input,
 )
-from nvm_lsp.runner.probes import ConstantNames, Plan, read_probes
+from nvm_lsp.runner.prepare import prepare
+from nvm_lsp.runner.probes import Plan
 from nvm_lsp.runner.run import Request, Run
 from nvm_lsp.runner.scenario import Scenario
-from nvm_lsp.runner.scenario_reader import read_cases
 from nvm_lsp.runner.world import Limits
 
 if TYPE_CHECKING:
@@ -264,18 +264,19 @@ def _from_source(
     assembly = assemble(program.tree, loader=program.loader, fork=arguments.fork)
     if print_diagnostics(assembly.diagnostics):
         return 2
-    cases, problems = read_cases(assembly, program.loader)
-    probes, more = read_probes(assembly)
-    if print_diagnostics([*problems, *more]):
+    try:
+        prepared = prepare(assembly, program.loader, arguments.case)
+    except KeyError:
+        cases = prepare(assembly, program.loader).cases
+        known = ", ".join(case.name for case in cases if case.name) or "none"
+        return complain(f"there is no case {arguments.case}; there are: {known}")
+    if print_diagnostics(prepared.diagnostics):
         return 2
-    case = cases[0]
-    if arguments.case is not None:
-        named = [case for case in cases if case.name == arguments.case]
-        if not named:
-            known = ", ".join(case.name for case in cases if case.name) or "none"
-            return complain(f"there is no case {arguments.case}; there are: {known}")
-        case = named[0]
-    return assembly, case.scenario, Plan(probes, ConstantNames.of(assembly))
+    scenario = prepared.request.scenario
+    if arguments.target == "evm" and scenario.target != "evm" and arguments.fork is None:
+        # As for `#@ target evm`: natively, a program runs on its own fork, however old.
+        scenario = replace(scenario, fork=assembly.fork)
+    return assembly, scenario, prepared.request.plan
 
 
 def overridden(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:

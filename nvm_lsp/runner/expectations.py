@@ -303,13 +303,17 @@ def memory_difference(expected: bytes, got: bytes) -> tuple[str, ...]:
 
 
 def read_expectations(
-    assembly: Assembly,
+    assembly: Assembly, *, located: bool = True
 ) -> tuple[tuple[Expectation, ...], list[Diagnostic]]:
-    """The ``#=`` comments of a program and its includes, and what is wrong with them."""
-    names = ConstantNames(ConstantNames.of(assembly))
+    """The ``#=`` comments of a program and its includes, and what is wrong with them.
+
+    Not ``located``, the places have no offsets; see `read_probes`.
+    """
+    names: ConstantNames | None = None
     found: list[Expectation] = []
     diagnostics: list[Diagnostic] = []
-    for place, comment in find_places(assembly, "expectation"):
+    for place, comment in find_places(assembly, "expectation", located=located):
+        names = names or ConstantNames(ConstantNames.of(assembly))
         expectation = parse_expectation(comment.body, comment.body_start, place, names)
         if isinstance(expectation, Problem):
             diagnostics.append(expectation.at(place.path, place.line))

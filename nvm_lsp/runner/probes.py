@@ -118,11 +118,16 @@ class Seen:
     error: str | None = None
 
 
-def read_probes(assembly: Assembly) -> tuple[tuple[tuple[Place, Probe], ...], list[Diagnostic]]:
-    """The ``#?`` comments of a program and its includes, and what is wrong with them."""
+def read_probes(
+    assembly: Assembly, *, located: bool = True
+) -> tuple[tuple[tuple[Place, Probe], ...], list[Diagnostic]]:
+    """The ``#?`` comments of a program and its includes, and what is wrong with them.
+
+    Not ``located``, the places have no offsets, which is quicker and will do for diagnostics.
+    """
     found: list[tuple[Place, Probe]] = []
     diagnostics: list[Diagnostic] = []
-    for place, comment in find_places(assembly, "probe"):
+    for place, comment in find_places(assembly, "probe", located=located):
         probe, problems = parse_probe(comment.body, comment.body_start)
         diagnostics += [problem.at(place.path, place.line) for problem in problems]
         if probe is not None:
@@ -130,21 +135,39 @@ def read_probes(assembly: Assembly) -> tuple[tuple[tuple[Place, Probe], ...], li
     return tuple(found), diagnostics
 
 
-def find_places(assembly: Assembly, kind: str) -> Iterator[tuple[Place, t.Comment]]:
+def find_places(
+    assembly: Assembly, kind: str, *, located: bool = True
+) -> Iterator[tuple[Place, t.Comment]]:
     """The comments of that kind in a program and its includes, each with the place it asks at."""
-    source_map = assembly.source_map
     seen: set[str] = set()
     for context in assembly.program.contexts:
-        if context.path in seen:
+        path, tree = context.path, context.tree
+        if path in seen:
             continue
-        seen.add(context.path)
-        above: tuple[int, ...] = ()
-        for number, line in enumerate(context.tree.lines()):
-            here = source_map.pcs(context.path, number) if line.statement is not None else ()
-            above = here or above
-            comment = line.comment
-            if comment is not None and comment.kind == kind:
-                yield Place(context.path, number, above), comment
+        seen.add(path)
+        for number, comment in _comments(tree, kind):
+            above: tuple[int, ...] = ()
+            line = number if located else -1
+            while line >= 0 and not above:
+                if tree.line(line).statement is not None:
+                    above = assembly.source_map.pcs(path, line)
+                line -= 1
+            yield Place(path, number, above), comment
+
+
+def _comments(tree: t.SyntaxTree, kind: str) -> Iterator[tuple[int, t.Comment]]:
+    """The comments of that kind with their lines; an edit costs only the chunks that it touches."""
+    for start, chunk in zip(tree.starts, tree.chunks, strict=False):
+        found = chunk.cache.get(("comments", kind))
+        if not isinstance(found, tuple):
+            found = tuple(
+                (offset, line.comment)
+                for offset, line in enumerate(chunk.lines)
+                if line.comment is not None and line.comment.kind == kind
+            )
+            chunk.cache["comments", kind] = found
+        for offset, comment in found:
+            yield start + offset, comment
 
 
 # Reading ------------------------------------------------------------------------------------------

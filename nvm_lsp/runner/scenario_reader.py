@@ -160,6 +160,7 @@ class _Reader:
         self.common: Scenario | None = None
         self.closed: list[_OpenCase] = []
         self.files: list[str] = []
+        self.fork_said = False
         #: The whole line is marked, because columns of a TOML file are not known.
         self.whole_line: int | None = None
 
@@ -212,10 +213,14 @@ class _Reader:
         match key:
             case "target":
                 changes["target"] = _choice(text, ("nvm", "evm"), column)
+                if text == "evm" and not self.fork_said:
+                    # No kernel needs a host, so the program's own fork will do, however old.
+                    changes["fork"] = self.assembly.fork
             case "mode":
                 changes["mode"] = _choice(text, ("call", "delegatecall"), column)
             case "fork":
                 changes["fork"] = _choice(text.lower(), tuple(FORKS), column)
+                self.fork_said = True
             case "kernel":
                 changes = self._kernel(text, column)
             case "caller" | "wallet" | "verifier":

@@ -20,9 +20,8 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from nvm_lsp import __version__
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.diagnostics import Severity
+from nvm_lsp.runner.prepare import comment_diagnostics, prepare
 from nvm_lsp.runner.run import Request
-from nvm_lsp.runner.scenario import Scenario
-from nvm_lsp.runner.scenario_reader import read_scenario
 from nvm_lsp.runner.service import ExecutionService, RunFailedError
 from nvm_lsp.server.convert import Converter
 from nvm_lsp.server.features.code_lens import RUN, code_lenses
@@ -191,7 +190,7 @@ class NvmServer(LanguageServer):
         """Diagnostics by URI: of the document, and of files that it includes and nobody opened."""
         assembly = self.documents.assembly(opened)
         found = list(self.documents.diagnostics(opened))
-        found += read_scenario(assembly, self.documents.loader())[1]
+        found += comment_diagnostics(assembly, self.documents.loader())
         by_file: dict[str, list[dict[str, Any]]] = {opened.uri: []}
         for diagnostic in found:
             path = diagnostic.location.path
@@ -233,14 +232,14 @@ class NvmServer(LanguageServer):
         opened = self.documents.documents.get(uri)
         if opened is None:
             raise JsonRpcException(f"{uri} is not open", _REQUEST_FAILED)
-        assembly, scenario = self._program(opened)
+        assembly, request = self._program(opened, options.get("case"))
         if options.get("target") in ("nvm", "evm"):
-            scenario = replace(scenario, target=options["target"])
+            request = replace(request, scenario=replace(request.scenario, target=options["target"]))
         version = opened.version
         if self.service is None:
             self.service = ExecutionService()
         try:
-            result = await self.service.run(Request(assembly.bytecode, scenario), owner=uri)
+            result = await self.service.run(request, owner=uri)
         except RunFailedError as error:
             raise JsonRpcException(str(error), _REQUEST_FAILED) from error
         _add_lines(result, assembly)
@@ -248,17 +247,21 @@ class NvmServer(LanguageServer):
         self._refresh_inlay_hints()
         return result
 
-    def _program(self, opened: OpenDocument) -> tuple[Assembly, Scenario]:
+    def _program(self, opened: OpenDocument, case: str | None = None) -> tuple[Assembly, Request]:
         assembly = self.documents.assembly(opened)
-        scenario, problems = read_scenario(assembly, self.documents.loader())
-        errors = [d for d in (*assembly.diagnostics, *problems) if d.severity is Severity.ERROR]
+        try:
+            prepared = prepare(assembly, self.documents.loader(), case)
+        except KeyError:
+            raise JsonRpcException(f"there is no case {case}", _REQUEST_FAILED) from None
+        found = (*assembly.diagnostics, *prepared.diagnostics)
+        errors = [d for d in found if d.severity is Severity.ERROR]
         if errors:
             first = errors[0]
             raise JsonRpcException(
                 f"the program has errors, so it was not run: {first.location}: {first.message}",
                 _REQUEST_FAILED,
             )
-        return assembly, scenario
+        return assembly, prepared.request
 
     def _refresh_inlay_hints(self) -> None:
         workspace = self.client_capabilities.workspace
