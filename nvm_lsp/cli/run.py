@@ -238,8 +238,7 @@ def _compare(
         from nvm_lsp.runner.render import render_comparison  # noqa: PLC0415
 
         _print_lines(render_comparison(comparison, assembly))
-    by_design = comparison.divergence is not None and comparison.divergence.by_design is not None
-    return 0 if comparison.same or by_design else 1
+    return 0 if comparison.same or comparison.by_design is not None else 1
 
 
 def _print(result: Run, assembly: Assembly | None) -> None:

@@ -18,6 +18,8 @@ from nvm_lsp.runner.scenario import Scenario
 __all__ = ["Comparison", "Divergence", "LineCost", "compare", "other_request", "to_json"]
 
 _GAS = 0x5A
+#: CALLCODE and SELFDESTRUCT, which revert on the kernel.
+_REFUSED = (0xF2, 0xFF)
 _OPTIONS = {
     "verifier": "verifier", "debug": "debug", "strict-jumpdest": "strict_jumpdest",
     "delegatecall-only": "delegatecall_only",
@@ -35,7 +37,6 @@ class Divergence:
     left: Snapshot | None
     right: Snapshot | None
     cause: Step | None
-    by_design: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class LineCost:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs and how they differ. ``differences`` are of their results, in words."""
+    """Two runs and how they differ. ``differences`` are of their results, in words.
+
+    ``by_design`` says why they differ, if the NestedVM is meant to differ there.
+    """
 
     left: Run
     right: Run
@@ -58,6 +62,7 @@ class Comparison:
     divergence: Divergence | None
     differences: tuple[str, ...]
     lines: tuple[LineCost, ...]
+    by_design: str | None = None
 
     @property
     def same(self) -> bool:
@@ -102,9 +107,11 @@ def compare(
     scenario = request.scenario
     own = "native" if scenario.target == "evm" else scenario.profile
     divergence = _divergence(request, other, left, right)
+    differences = tuple(_differences(left, right))
+    parted = divergence is not None or differences
     return Comparison(
-        left, right, (own, name), divergence, tuple(_differences(left, right)),
-        _costs(left, right, line_of),
+        left, right, (own, name), divergence, differences, _costs(left, right, line_of),
+        _by_design(left, right, divergence) if parted else None,
     )
 
 
@@ -119,11 +126,19 @@ def _divergence(request: Request, other: Request, left: Run, right: Run) -> Dive
             continue
         again = run(replace(asked, native=False, snapshots="end", snapshot_step=at))
         states.append(again.snapshots[-1] if again.snapshots else None)
-    cause = left.steps[at - 1] if at else None
-    by_design = None
-    if cause is not None and cause.opcode == _GAS:
-        by_design = "GAS gives the host's gas, and interpretation costs gas"
-    return Divergence(at, states[0], states[1], cause, by_design)
+    return Divergence(at, states[0], states[1], left.steps[at - 1] if at else None)
+
+
+def _by_design(left: Run, right: Run, divergence: Divergence | None) -> str | None:
+    """Why two runs differ where the NestedVM is not the EVM, None if there is no such reason."""
+    cause = divergence.cause if divergence is not None else left.last
+    if cause is not None and divergence is not None and cause.opcode == _GAS:
+        return "GAS gives the host's gas, and interpretation costs gas"
+    if "stack overflow" in (left.error, right.error):
+        return "the kernel needs a few of the 1,024 words of the stack itself"
+    if divergence is None and cause is not None and cause.opcode in _REFUSED:
+        return f"the NestedVM refuses {mnemonic(cause.opcode)}"
+    return None
 
 
 def _first_difference(left: tuple[Step, ...], right: tuple[Step, ...]) -> int | None:
@@ -211,6 +226,7 @@ def to_json(
     return {
         "schema": 1,
         "same": comparison.same,
+        "by_design": comparison.by_design,
         "runs": [
             {"name": name, "outcome": r.outcome, "gas": r.gas_used, "steps": r.step_count}
             for name, r in zip(
@@ -228,7 +244,6 @@ def to_json(
                 "line": line_of(divergence.cause.pc),
                 "op": mnemonic(divergence.cause.opcode),
             },
-            "by_design": divergence.by_design,
             "states": [
                 None
                 if state is None

@@ -135,8 +135,6 @@ def render_comparison(comparison: Comparison, assembly: Assembly | None) -> Iter
         if divergence.cause is not None:
             cause_row = f"{mnemonic(divergence.cause.opcode)} at pc {divergence.cause.pc:#06x}"
             yield _row("  after", Text(cause_row + _line(assembly, divergence.cause.pc)))
-        if divergence.by_design:
-            yield _row("  by design", Text(divergence.by_design, "green"))
         for name, state in zip(names, (divergence.left, divergence.right), strict=True):
             if state is None:
                 yield _row(f"  {name}", Text("has ended"))
@@ -147,6 +145,8 @@ def render_comparison(comparison: Comparison, assembly: Assembly | None) -> Iter
             yield from render_state(state, other)
     for difference in comparison.differences:
         yield _row("", Text(difference, "yellow"))
+    if comparison.by_design:
+        yield _row("by design", Text(comparison.by_design, "green"))
     yield from _line_costs(comparison, assembly)
 
 

@@ -140,10 +140,12 @@ def test_a_divergence_is_found_at_its_step_with_both_states() -> None:
     refused = compared("CALLCODE\n")
     assert refused.divergence is None
     assert refused.differences[0] == "outcome differs: revert and halt"
+    assert refused.by_design == "the NestedVM refuses CALLCODE"
     found = compared("PUSH 1\nGAS\nSWAP1\nPOP\nPOP\nSTOP\n")
     divergence = found.divergence
     assert (divergence.step, divergence.cause.opcode) == (2, 0x5A)
-    assert divergence.by_design is not None
+    assert found.by_design is not None
+    assert "GAS" in found.by_design
     assert divergence.left.stack[1:] == divergence.right.stack[1:] == (1,)
     assert divergence.left.stack[0] < divergence.right.stack[0]
 
@@ -152,6 +154,7 @@ def test_a_build_that_is_stricter_parts_where_it_refuses() -> None:
     # Jumps into the data of a push, where a JUMPDEST byte stands.
     found = compared("PUSH1 4\nJUMP\nPUSH2 0x5b00\n", "strict-jumpdest")
     assert not found.same
+    assert found.by_design is None
     assert found.left.outcome == "stop"
     assert found.right.outcome == "halt"
     assert "outcome differs: stop and halt" in found.differences
