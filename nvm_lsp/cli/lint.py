@@ -17,6 +17,9 @@ from nvm_lsp.lint.linter import check
 NAME = "lint"
 HELP = "check programs for flaws"
 
+#: Characters of a source line that are shown at most.
+_SHOWN = 200
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -76,7 +79,12 @@ def _lines(diagnostic: Diagnostic, text: str, full: bool) -> Iterator[str]:
     if text:
         number = str(span.start.line + 1)
         width = span.end.column - span.start.column if span.end.line == span.start.line else 1
-        blank = "".join("\t" if c == "\t" else " " for c in text[: span.start.column])
-        yield f"{number} | {text}"
+        # Of a line far too long for a terminal, the part that matters.
+        begin = max(0, span.start.column - _SHOWN // 2) if len(text) > _SHOWN else 0
+        shown = text[begin : begin + _SHOWN]
+        column = span.start.column - begin
+        blank = "".join("\t" if c == "\t" else " " for c in shown[:column])
+        width = min(width, max(len(shown) - column, 1))
+        yield f"{number} | {shown}"
         yield f"{' ' * len(number)} | {blank}{'^' * max(width, 1)}"
     yield from rest
