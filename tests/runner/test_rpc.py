@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -83,7 +85,7 @@ def node(anvil: str) -> Iterator[Node]:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [anvil, "--host", "127.0.0.1", "--port", str(port), "--silent", "--hardfork", "prague"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
     )
     try:
         for _ in range(400):
@@ -94,7 +96,8 @@ def node(anvil: str) -> Iterator[Node]:
             time.sleep(0.05)
         yield Node(f"http://127.0.0.1:{port}")
     finally:
-        process.kill()
+        # The command is a script that starts the node itself, which would outlive it.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert process.stderr is not None
         process.stderr.close()
