@@ -58,6 +58,7 @@ def fragment_of(
     key = ("fragment", piece.low, piece.high, fork, piece.context.path)
     known = cache.get(key)
     if isinstance(known, Fragment) and _holds(known, environment, loader, followed):
+        environment.excused |= known.excuses
         return known
     builder = _Builder(piece, environment, loader, followed)
     builder.build()
@@ -86,8 +87,7 @@ def _holds(
         if kind == "name":
             now = environment.lookup(name)
         elif kind == "macro":
-            macro = environment.macros.get(name)
-            now = macro.key if macro is not None else None
+            now = _macro_state(name, environment)
         elif kind == "data":
             now = loader.data(name)
         else:
@@ -95,6 +95,12 @@ def _holds(
         if now != found:
             return False
     return True
+
+
+def _macro_state(name: str, environment: Environment) -> object:
+    """What a use of a macro depends on: how it expands, or why it does not."""
+    macro = environment.macros.get(name)
+    return macro.key if macro is not None else f"%{name}" in environment.excused
 
 
 class _Builder:
@@ -251,6 +257,7 @@ class _Builder:
         if problem is not None:
             self.problem(problem)
             self.environment.excused.add(word.text)
+            self.fragment.excuses.add(word.text)
             return
         local = scope.labels.get(word.text) if scope is not None else None
         self.fragment.labels.append(
@@ -385,7 +392,7 @@ class _Builder:
     def macro_use(self, node: t.MacroUse, scope: Scope | None) -> None:
         name = node.name.text
         macro = self.environment.macros.get(name)
-        self.fragment.dependencies["macro", name] = macro.key if macro is not None else None
+        self.fragment.dependencies["macro", name] = _macro_state(name, self.environment)
         if macro is None:
             if "%" + name not in self.environment.excused:
                 self.problem(self._unknown_macro(node))

@@ -192,6 +192,8 @@ class Fragment:
     findings: list[Finding] = field(default_factory=list)
     dependencies: dict[tuple[str, str], object] = field(default_factory=dict)
     macros_used: set[str] = field(default_factory=set)
+    #: Names that the fragment defines in vain, so that uses of them are no errors of their own.
+    excuses: set[str] = field(default_factory=set)
     ends_with_label: bool = False
     # The last emission: what it was made of, and the bytes.
     emitted: tuple[object, bytes] | None = None

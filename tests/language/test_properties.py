@@ -73,9 +73,18 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=200)
+@pytest.fixture(scope="module")
+def small_chunks():
+    """Chunks of two lines, so that short texts have many."""
+    before = parser.CHUNK_LINES
+    parser.CHUNK_LINES = 2
+    yield
+    parser.CHUNK_LINES = before
+
+
+@settings(max_examples=300)
 @given(TEXTS, EDITS)
-def test_edits_give_what_a_fresh_start_gives(text, edits):
+def test_edits_give_what_a_fresh_start_gives(small_chunks, text, edits):
     document = Document.from_text("-", text)
     tree = parse_lines("-", document.lines)
     for line_a, column_a, line_b, column_b, new in edits:
@@ -86,9 +95,76 @@ def test_edits_give_what_a_fresh_start_gives(text, edits):
         assert document.text == expected
         assert document.lines == split_lines(expected)
         assert tree.text == expected
+        # Assembled after each edit, so that what one left behind could harm the next.
+        ours, fresh = assemble(tree), assemble_text(document.text)
+        assert ours.bytecode == fresh.bytecode
+        assert ours.diagnostics == fresh.diagnostics
+
+
+DEPENDENT = """\
+%def A = 1
+%def B = A + 1
+%macro m(a)
+PUSH a + B
+%end
+%macro o(a)
+%m(a)
+%end
+%if A == 1
+ADD
+%end
+PUSH A
+MUL
+PUSH B
+%o(A)
+SUB
+PUSH late
+x:
+
+# a comment
+JUMPDEST
+%bytes B:2
+late:
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (0, "%def A = 2"), (1, "%def B = 300"), (3, "PUSH a - B + 9"), (6, "POP"), (7, ""),
+        (18, "STOP"), (20, "STOP"), (22, "later:"), (2, "%macro m(a, b)"), (0, ""), (4, ""),
+    ],
+)
+def test_what_depends_on_an_edited_line_follows_it(small_chunks, line, text):
+    document = Document.from_text("-", DEPENDENT)
+    tree = parse_lines("-", document.lines)
+    assemble(tree)
+    span = Span(Position(line, 0), Position(line, 99))
+    document, first, removed, added = document.replace(span, text, 1)
+    tree = edit(tree, first, removed, document.lines[first : first + added])
     ours, fresh = assemble(tree), assemble_text(document.text)
     assert ours.bytecode == fresh.bytecode
     assert ours.diagnostics == fresh.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "new"),
+    [
+        ("A\rB", (1, 0), (1, 0), "\n"), ("A\r\nB", (0, 1), (1, 0), "\r"),
+        ("A\n", (1, 0), (1, 0), "B"), ("A", (1, 0), (1, 0), "B"), ("", (0, 0), (0, 0), "x\r"),
+        ("A\nB\nC", (0, 1), (1, 0), ""), ("A\r\nB", (0, 0), (0, 1), "X\r"),
+        ("\r\n\n", (1, 0), (1, 0), "\n"), ("A\rB\rC", (1, 0), (2, 0), "\n"),
+    ],
+)
+def test_line_ends_torn_apart_or_joined_by_an_edit(text, start, end, new):
+    document = Document.from_text("-", text)
+    begin, stop = Position(*start), Position(*end)
+    expected = splice(document, begin, stop, new)
+    after, first, removed, added = document.replace(Span(begin, stop), new, 1)
+    assert after.lines == split_lines(expected)
+    assert document.lines[:first] + after.lines[first : first + added] + document.lines[
+        first + removed :
+    ] == after.lines
 
 
 def splice(document: Document, start: Position, end: Position, new: str) -> str:

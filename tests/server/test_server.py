@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from pathlib import Path
 
 import pytest
 from lsprotocol import types as lsp
@@ -65,6 +67,56 @@ async def test_columns_are_utf_16_units(open_text):
     assert [(d.code, d.range.start.character, d.range.end.character) for d in found] == [
         ("ASM006", 14, 21)
     ]
+
+
+async def test_edits_behind_an_emoji_are_in_utf_16_units(client, open_text):
+    await open_text('%bytes "😀", 0x00 # é\nSTOP\n')
+    # The emoji is two units: 0x00 stands at 13 to 17.
+    assert not await edit(client, 0, 13, 17, "0xff", 2)
+    found = await edit(client, 0, 13, 17, "nowhere", 3)
+    assert [(d.code, d.range.start.character, d.range.end.character) for d in found] == [
+        ("ASM029", 13, 20)
+    ]
+
+
+def workers(server: int) -> set[int]:
+    """The worker processes of a server."""
+    found = set()
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int(folder.name)
+            words = (folder / "cmdline").read_bytes()
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == server and b"nvm_lsp.runner.worker" in words:
+                found.add(pid)
+    return found
+
+
+async def test_cancelling_kills_the_process_of_the_run(client, open_text):
+    await open_text("loop:\nPUSH loop\nJUMP\n")
+    server = client._server.pid
+    for _ in range(100):
+        before = workers(server)
+        if before:
+            break
+        await asyncio.sleep(0.1)
+    running = asyncio.ensure_future(
+        client.protocol.send_request_async(
+            "workspace/executeCommand",
+            lsp.ExecuteCommandParams(command="nvm.run", arguments=[URI]),
+            msg_id="endless",
+        )
+    )
+    await asyncio.sleep(0.5)
+    before = workers(server)
+    client.cancel_request(lsp.CancelParams(id="endless"))
+    with pytest.raises(Exception, match="cancel"):
+        await asyncio.wait_for(running, 5)
+    for _ in range(60):
+        if before - workers(server):
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("the worker that ran the endless guest is still there")
 
 
 async def test_diagnostics_follow_edits(client, open_text):
