@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import time
 import urllib.error
@@ -26,6 +27,7 @@ __all__ = ["Cache", "NodeState", "RpcError", "cache_folder", "forked_world"]
 
 _TIMEOUT_SECONDS = 15.0
 _TRIES = 4
+_PAUSE_SECONDS = 0.1
 _MAX_ANSWER = 64 * 2**20
 _CACHE_VARIABLE = "NVM_LSP_CACHE"
 
@@ -75,10 +77,10 @@ class NodeState:
         header = self._pinned()
         return {
             "number": self.forked.block,
-            "timestamp": _number(header["timestamp"]),
-            "coinbase": bytes.fromhex(header["miner"][2:]),
+            "timestamp": _number(header.get("timestamp")),
+            "coinbase": _data(header.get("miner")),
             "prevrandao": _number(header.get("mixHash") or "0x0"),
-            "gas_limit": _number(header["gasLimit"]),
+            "gas_limit": _number(header.get("gasLimit")),
             "base_fee": _number(header.get("baseFeePerGas") or "0x0"),
             "excess_blob_gas": _number(header.get("excessBlobGas") or "0x0"),
             "chain_id": _number(header["chainId"]),
@@ -93,7 +95,7 @@ class NodeState:
                 ("eth_getTransactionCount", [where, block]),
                 ("eth_getCode", [where, block]),
             )
-            account = Account(_number(balance), _number(nonce), bytes.fromhex(code[2:]))
+            account = Account(_number(balance), _number(nonce), _data(code))
             # A node does not tell an empty account from none, nor does the EVM since EIP-161.
             self._accounts[address] = None if account == Account() else account
         return self._accounts[address]
@@ -107,7 +109,7 @@ class NodeState:
     def block_hash(self, number: int) -> bytes | None:
         """See `nvm_lsp.runner.world.PreState`."""
         (header,) = self._state(("eth_getBlockByNumber", [hex(number), False]))
-        return bytes.fromhex(header["hash"][2:]) if isinstance(header, dict) else None
+        return _data(header.get("hash")) if isinstance(header, dict) else None
 
     def _pinned(self) -> dict[str, Any]:
         """The header of the pinned block with the chain's number.
@@ -144,7 +146,7 @@ class NodeState:
         """Answers about the pinned state, from the cache or the node."""
         assert self.cache is not None
         header = self._pinned()
-        prefix = f"{header['chainId']} {header['hash']}"
+        prefix = f"{header['chainId']} {header.get('hash')}"
         keys = [f"{prefix} {method} {json.dumps(params)}" for method, params in questions]
         known = self.cache.get(keys)
         missing = [i for i, key in enumerate(keys) if key not in known]
@@ -197,7 +199,7 @@ def _post(url: str, document: Any) -> Any:
     reason = ""
     for attempt in range(_TRIES):
         if attempt:
-            time.sleep(0.1 * 4 ** (attempt - 1))
+            time.sleep(_PAUSE_SECONDS * 4 ** (attempt - 1))
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
                 data = response.read(_MAX_ANSWER + 1)
@@ -217,8 +219,18 @@ def _post(url: str, document: Any) -> Any:
     raise _AwayError(f"the node at {url} cannot be reached: {reason}")
 
 
-def _number(text: str) -> int:
+def _number(text: Any) -> int:
+    """A quantity or a word of JSON-RPC."""
+    if not isinstance(text, str) or not re.fullmatch(r"0x[0-9a-fA-F]{1,64}", text):
+        raise RpcError(f"a node answers with {str(text)[:80]!r} where a number should be")
     return int(text, 16)
+
+
+def _data(text: Any) -> bytes:
+    """A byte string of JSON-RPC."""
+    if not isinstance(text, str) or not re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", text):
+        raise RpcError(f"a node answers with {str(text)[:80]!r} where bytes should be")
+    return bytes.fromhex(text[2:])
 
 
 # Remembering --------------------------------------------------------------------------------------
