@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
+from nvm_lsp.cli.progress import Progress
 from nvm_lsp.cli.source_files import (
     Input,
     complain,
@@ -174,7 +175,8 @@ def _execute(
     from nvm_lsp.runner.run import to_json  # noqa: PLC0415
 
     if arguments.trace is None:
-        result = run_guest(request)
+        with Progress() as progress:
+            result = run_guest(request, begun=progress.begun)
     else:
         result = _traced(arguments, request, assembly)
     _write_files(arguments, result, assembly)
@@ -195,7 +197,10 @@ def _traced(
 
     with _opened(arguments.trace) as file:
         writer = TraceWriter(file, Lines(assembly))
-        result = run_guest(request, writer, trace_kernel=arguments.trace_kernel)
+        with Progress() as progress:
+            result = run_guest(
+                request, writer, trace_kernel=arguments.trace_kernel, begun=progress.begun
+            )
         writer.close(result)
     return result
 
