@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from difflib import get_close_matches
 
 from nvm_lsp.cli.source_files import complain
@@ -13,6 +14,15 @@ from nvm_lsp.opcodes import OPCODES, opcode_by_name
 
 NAME = "explain"
 HELP = "explain a diagnostic's code or an opcode"
+
+#: Modules that define kinds, beside the rules; tests/cli/test_explain.py compares.
+_DEFINING = (
+    "nvm_lsp.assembler",
+    "nvm_lsp.importer",
+    "nvm_lsp.runner.expectations",
+    "nvm_lsp.runner.probes",
+    "nvm_lsp.runner.scenario_reader",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _kinds() -> dict[str, Kind]:
     # Kinds are defined where they are found; importing those modules makes them known.
-    import nvm_lsp.assembler  # noqa: PLC0415
-
-    assert nvm_lsp.assembler
+    for module in _DEFINING:
+        importlib.import_module(module)
     rules()
     return dict(KINDS)
