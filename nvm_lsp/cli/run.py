@@ -172,7 +172,7 @@ def _execute(
     arguments: argparse.Namespace, request: Request, assembly: Assembly | None
 ) -> int:
     from nvm_lsp.runner.run import run as run_guest  # noqa: PLC0415 -- the input is known good
-    from nvm_lsp.runner.run import to_json  # noqa: PLC0415
+    from nvm_lsp.runner.run_json import to_json  # noqa: PLC0415
 
     if arguments.trace is None:
         with Progress() as progress:
@@ -232,7 +232,7 @@ def _compare(
 ) -> int:
     """Exit code 0 if the two runs do the same, or differ only where they are meant to."""
     from nvm_lsp.runner.compare import compare, to_json  # noqa: PLC0415
-    from nvm_lsp.runner.run import line_of  # noqa: PLC0415
+    from nvm_lsp.runner.run_json import line_of  # noqa: PLC0415
 
     where = line_of(assembly)
     comparison = compare(request, arguments.compare, where)

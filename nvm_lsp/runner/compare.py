@@ -12,7 +12,8 @@ from typing import Any
 from nvm_lsp.kernel.image import PROFILES
 from nvm_lsp.opcodes import FORKS
 from nvm_lsp.runner.guest_trace import Snapshot, Step
-from nvm_lsp.runner.run import Request, Run, mnemonic, run
+from nvm_lsp.runner.run import Request, Run, run
+from nvm_lsp.runner.run_json import mnemonic
 from nvm_lsp.runner.scenario import Scenario
 
 __all__ = ["Comparison", "Divergence", "LineCost", "compare", "other_request", "to_json"]

@@ -21,6 +21,7 @@ from nvm_lsp.opcodes import DEFAULT_FORK, FORKS
 from nvm_lsp.runner.abi import Abi
 from nvm_lsp.runner.artifacts import load_abi, load_contract
 from nvm_lsp.runner.scenario import ForkedState, Scenario
+from nvm_lsp.runner.scenario_toml import entries
 from nvm_lsp.runner.world import Account
 from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import parse_expression
@@ -424,7 +425,7 @@ class _Reader:
 
     def _table(self, path: str, lines: list[str], document: dict[str, Any]) -> None:
         from_line = 0
-        for key, text, word in _entries(document):
+        for key, text, word in entries(document):
             self.path = path
             pattern = re.compile(rf"""\s*\[*\s*(?:[\w.-]+\.)?["']?{re.escape(word)}["']?""")
             self.number = next(
@@ -518,73 +519,3 @@ def _hex(text: str, column: int) -> bytes:
             "this is no run of hexadecimal bytes", column, column + max(len(text), 1),
             "write 0x and two digits a byte",
         ) from None
-
-
-
-
-# TOML ---------------------------------------------------------------------------------------------
-
-
-def _entries(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """The keys of a table as those of ``#@`` lines: key, text, and a word to find its line by.
-
-    The key ``?`` stands for what cannot be read, with the reason as its text.
-    """
-    for key, value in document.items():
-        match key, value:
-            case "case", list():
-                continue  # last, because what stands outside them is common to all
-            case "block", dict():
-                for name, inner in value.items():
-                    yield f"block.{name}", _text(inner), name
-            case "storage", dict():
-                for slot, inner in value.items():
-                    yield "storage", f"{slot} = {_text(inner)}", slot
-            case "accounts", dict():
-                for address, inner in value.items():
-                    yield from _account_entries(address, inner)
-            case "labels", dict():
-                for address, inner in value.items():
-                    yield "label", f"{address} {_text(inner)}", address
-            case "rpc", dict():
-                yield "rpc", f"{value.get('url', '')} block={_text(value.get('block', ''))}", "rpc"
-            case ("kernel" | "abi" | "expect"), list():
-                if key == "kernel":
-                    yield key, " ".join(_text(item) for item in value), key
-                else:
-                    yield from ((key, _text(item), key) for item in value)
-            case _, (str() | int()) if not isinstance(value, bool):
-                yield key, _text(value), key
-            case _:
-                yield "?", f"{key} cannot be a {type(value).__name__}", key
-    for case in document.get("case", ()) if isinstance(document.get("case"), list) else ():
-        if not isinstance(case, dict):
-            yield "?", "a case is a table: [[case]]", "case"
-            continue
-        rest = {key: value for key, value in case.items() if key not in ("name", "case")}
-        name = _text(case.get("name", ""))
-        yield "case", name, name or "case"
-        yield from _entries(rest)
-
-
-def _account_entries(address: str, value: Any) -> Iterator[tuple[str, str, str]]:
-    if not isinstance(value, dict):
-        yield "?", f"the account {address} must be a table", address
-        return
-    fields = " ".join(f"{k}={_text(value[k])}" for k in ("balance", "nonce") if k in value)
-    if "code" in value:
-        yield "deploy", f'{address} "{_text(value["code"])}" {fields}', address
-    else:
-        yield "account", f"{address} {fields}", address
-    if "label" in value:
-        yield "label", f"{address} {_text(value['label'])}", address
-    storage = value.get("storage", {})
-    for slot, word in storage.items() if isinstance(storage, dict) else ():
-        yield "storage", f"{address} {slot} = {_text(word)}", slot
-    known = ("balance", "nonce", "code", "label", "storage")
-    for key in sorted(value.keys() - set(known)):
-        yield "?", f"unknown {key!r} of an account; known are {', '.join(known)}", key
-
-
-def _text(value: Any) -> str:
-    return str(value)

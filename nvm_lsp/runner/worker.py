@@ -20,7 +20,8 @@ import time
 from typing import IO, Any
 
 from nvm_lsp.runner.guest_trace import GuestRecorder
-from nvm_lsp.runner.run import Request, run, to_json
+from nvm_lsp.runner.run import Request, run
+from nvm_lsp.runner.run_json import to_json
 
 __all__ = ["encode", "main"]
 

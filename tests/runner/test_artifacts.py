@@ -11,7 +11,8 @@ from nvm_lsp.assembler import MemoryLoader, Unreadable, assemble_text
 from nvm_lsp.assembler.expressions import keccak256
 from nvm_lsp.runner.abi import EMPTY_ABI, Abi, decode_console
 from nvm_lsp.runner.artifacts import load_abi, load_contract
-from nvm_lsp.runner.run import Request, run, to_json
+from nvm_lsp.runner.run import Request, run
+from nvm_lsp.runner.run_json import to_json
 from nvm_lsp.runner.scenario_reader import read_cases, read_scenario
 
 CODE = "602a60005260206000f3"

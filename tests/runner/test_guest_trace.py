@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from nvm_lsp.assembler import assemble_text
 from nvm_lsp.runner.compare import compare
-from nvm_lsp.runner.run import Request, run, to_json
+from nvm_lsp.runner.run import Request, run
+from nvm_lsp.runner.run_json import to_json
 from nvm_lsp.runner.scenario import Scenario
 
 SCHEMA = json.loads(files("nvm_lsp.runner").joinpath("run.schema.json").read_text())
