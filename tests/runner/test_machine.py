@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ _words = st.one_of(
     tail=st.binary(max_size=40),
     data=st.binary(max_size=40),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_fast_opcodes_do_what_py_evm_does(
     opcode: int, stack: list[int | bytes], gas: int, tail: bytes, data: bytes
 ) -> None:
@@ -127,12 +128,27 @@ def test_fast_opcodes_do_what_py_evm_does(
     assert ours == theirs
 
 
-def test_every_fast_opcode_is_compared_and_full_stacks_too() -> None:
+_BORDERS = (0, 1, 2, 31, 32, 33, 64, 255, 256, 2**255 - 1, 2**255, 2**256 - 1)
+
+
+def test_every_fast_opcode_is_compared_with_many_operands_and_full_stacks() -> None:
     load()
     import eth.exceptions
     from eth.vm.forks.prague.opcodes import PRAGUE_OPCODES
 
     for opcode, function in fast_opcodes(eth.exceptions).items():
+        random = Random(opcode)
+        for _ in range(40):
+            code = bytes([opcode]) + random.randbytes(40)
+            words = [
+                random.choice((random.choice(_BORDERS), random.getrandbits(256),
+                               random.randbytes(random.randrange(33))))
+                for _ in range(18)
+            ]
+            data = random.randbytes(random.randrange(70))
+            ours = _Recorder(words, 10_000, code, data).after(function)
+            theirs = _Recorder(words, 10_000, code, data).after(PRAGUE_OPCODES[opcode])
+            assert ours == theirs, (hex(opcode), words[-2:])
         for depth in (1023, 1024):
             code = bytes([opcode]) + bytes(33)
             stack: list[int | bytes] = [3] * depth
