@@ -20,6 +20,8 @@ __all__ = ["AlreadyReported", "Environment", "ExpansionNames"]
 
 #: Stands for "known only after the layout" among the dependencies of a fragment.
 LATE = object()
+#: Constants made of constants are evaluated by recursion up to this depth, then by a list.
+_MAX_RECURSION = 30
 
 
 class AlreadyReported(Exception):  # noqa: N818 -- the error itself was said elsewhere
@@ -58,8 +60,27 @@ class Environment:
         if constant.value is not None:
             return constant.value
         if name not in self._values:
+            if len(self._active) >= _MAX_RECURSION:
+                self._evaluate_needed(name)
             self._values[name] = self._evaluate(constant)
         return self._values[name]
+
+    def _evaluate_needed(self, name: str) -> None:
+        """Evaluates what a constant is made of, innermost first, however long the chain is."""
+        seen = {name, *self._active}
+        order: list[Constant] = []
+        work = [name]
+        while work:
+            constant = self.constants.get(work.pop())
+            if constant is None or constant.definition is None:
+                continue
+            order.append(constant)
+            needed = {used.text for used in t.names_in(constant.definition.value)}
+            work += needed - seen - self._values.keys()
+            seen |= needed
+        for constant in reversed(order[1:]):
+            if constant.name not in self._values:
+                self._values[constant.name] = self._evaluate(constant)
 
     def forget_values(self) -> None:
         """Drops what was computed while later constants were not yet defined."""

@@ -16,6 +16,7 @@ from nvm_lsp.assembler.errors import (
     BAD_CHECKSUM,
     DIVISION_BY_ZERO,
     EXPRESSION_RANGE,
+    LIMIT_EXCEEDED,
 )
 from nvm_lsp.diagnostics import Problem
 from nvm_lsp.syntax import tree as t
@@ -105,7 +106,25 @@ def evaluate(expression: t.Expression, names: Names) -> int:
 
 
 def evaluate_any(expression: t.Expression, names: Names) -> int | bytes:
-    """The value of an expression that may also be a string."""
+    """The value of an expression that may also be a string.
+
+    Raises:
+        EvaluationError: it has none.
+        NeedsLayout: it depends on a label, and ``names`` does not know those yet.
+    """
+    try:
+        return _value(expression, names)
+    except RecursionError:
+        # A long chain of constants or arguments, each made of the next.
+        problem = Problem(
+            LIMIT_EXCEEDED, expression.start, expression.end,
+            "the value goes through too many constants or arguments",
+            "give one of them a value of its own",
+        )
+    raise EvaluationError(problem)
+
+
+def _value(expression: t.Expression, names: Names) -> int | bytes:
     match expression:
         case t.Number(value=value):
             return value

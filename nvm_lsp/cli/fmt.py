@@ -116,10 +116,17 @@ def style_for(path: str) -> Style:
             table = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigurationError(f"{file}: {error}") from error
-        section = table.get("tool", {}).get("nvm-lsp", {}).get("format")
+        section = tool_section(table, "format")
         if section is not None:
             return _style(file, section)
     return Style()
+
+
+def tool_section(document: Any, name: str) -> Any:
+    """``[tool.nvm-lsp.NAME]`` of a parsed pyproject.toml, None where there is none."""
+    for key in ("tool", "nvm-lsp", name):
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
 def _style(file: Path, section: Any) -> Style:

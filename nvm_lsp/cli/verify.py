@@ -17,10 +17,10 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nvm_lsp.assembler import FileLoader, Unreadable, assemble, disassemble
 from nvm_lsp.assembler.loader import read_bytes
+from nvm_lsp.cli.fmt import tool_section
 from nvm_lsp.cli.source_files import complain, print_diagnostics, read_source
 
 NAME = "verify"
@@ -104,17 +104,22 @@ def _of_manifest(manifest: Path) -> Iterator[_Binding]:
         document = tomllib.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _ManifestError(f"{manifest}: {error}") from error
-    rows: Any = document.get("tool", {}).get("nvm-lsp", {}).get("verify", [])
-    for row in rows if isinstance(rows, list) else [rows]:
+    rows = tool_section(document, "verify")
+    for row in rows if isinstance(rows, list) else [] if rows is None else [rows]:
         known = {"program", "file", "starts"}
-        if not isinstance(row, dict) or not {"program", "file"} <= set(row) <= known:
+        if (
+            not isinstance(row, dict)
+            or not {"program", "file"} <= set(row) <= known
+            or not all(isinstance(value, str) for value in row.values())
+        ):
             raise _ManifestError(
-                f"{manifest}: an entry of [[tool.nvm-lsp.verify]] has program, file and starts"
+                f"{manifest}: an entry of [[tool.nvm-lsp.verify]] has program, file and starts, "
+                "each a string"
             )
         yield _Binding(
             str(manifest), str(manifest.parent / row["program"]),
             str(manifest.parent / row["file"]),
-            str(row.get("starts", "0x")).rstrip("….")
+            row.get("starts", "0x").rstrip("….")
         )
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from lark import Lark, Token, Transformer, UnexpectedInput
+from lark import Lark, Token, Transformer, Tree, UnexpectedInput
 from lark.visitors import v_args
 
 from nvm_lsp.diagnostics import Problem
@@ -24,6 +24,8 @@ __all__ = ["directives", "edit", "parse_expression", "parse_line", "parse_lines"
 #: chunks of a long file is, too.
 CHUNK_LINES = 64
 _MAX_CACHED_LINES = 200_000
+#: Levels of an expression. Whoever walks over one does so by recursion.
+MAX_NESTING = 100
 
 _STRUCTURAL = (
     t.ConstantDefinition,
@@ -76,6 +78,9 @@ def parse_expression(text: str, column: int = 0) -> tuple[t.Expression | None, t
     builder = _Builder(column)
     try:
         result = _lark_expression().parse(text)
+        problem = _nesting_problem(result, text, column) if isinstance(result, Tree) else None
+        if problem is not None:
+            return None, (problem,)
         return builder.transform(result), tuple(builder.problems)
     except UnexpectedInput as error:
         return None, (_explain(text, error, column),)
@@ -160,16 +165,30 @@ def _parse_any(text: str) -> t.Line:
     builder = _Builder(0)
     try:
         parsed = _lark().parse(code)
-        statement = builder.transform(parsed)
     except UnexpectedInput as error:
         return t.Line(text, _malformed(code), comment, (_explain(code, error, 0),))
-    except RecursionError:
-        problem = Problem(
-            SYNTAX_ERROR, 0, len(code), "expression is nested too deeply",
-            "split it with %def constants",
-        )
+    problem = _nesting_problem(parsed, code, 0)
+    if problem is not None:
         return t.Line(text, _malformed(code), comment, (problem,))
-    return t.Line(text, statement, comment, tuple(builder.problems))
+    return t.Line(text, builder.transform(parsed), comment, tuple(builder.problems))
+
+
+def _nesting_problem(parsed: Tree[Token], code: str, column: int) -> Problem | None:
+    """What is said of a tree too deep for whoever walks over it, lark's transformer first."""
+    if len(code) <= MAX_NESTING:
+        return None  # each level takes a character at least
+    work: list[tuple[Tree[Token], int]] = [(parsed, 0)]
+    while work:
+        tree, depth = work.pop()
+        if depth > MAX_NESTING:
+            start = column + len(code) - len(code.lstrip())
+            return Problem(
+                SYNTAX_ERROR, start, column + len(code.rstrip()),
+                f"the expression is nested deeper than {MAX_NESTING} levels",
+                "split it with %def constants",
+            )
+        work += [(child, depth + 1) for child in tree.children if isinstance(child, Tree)]
+    return None
 
 
 class _Patterns:

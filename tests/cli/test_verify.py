@@ -53,3 +53,19 @@ def test_nothing_to_verify_is_said(nvm, tmp_path):
 def test_a_bound_program_still_runs(nvm, tmp_path):
     (tmp_path / "a.easm").write_text(PROGRAM)
     assert nvm("run", "a.easm").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("manifest", "code"),
+    [
+        ('[[tool.nvm-lsp.verify]]\nprogram = 5\nfile = "b"\n', 2),
+        ("[tool.nvm-lsp]\nverify = 5\n", 2),
+        ("[tool]\nnvm-lsp = 5\n", 0),
+        ("tool = 5\n", 0),
+    ],
+)
+def test_a_manifest_of_another_shape_is_no_internal_error(nvm, tmp_path, manifest, code):
+    (tmp_path / "a.easm").write_text("STOP\n")
+    (tmp_path / "pyproject.toml").write_text(manifest)
+    assert nvm("verify").returncode == code
+    assert nvm("fmt", "a.easm").returncode == 0

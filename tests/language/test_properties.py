@@ -244,3 +244,29 @@ def test_values_that_shrink_as_others_grow_end_too(unit):
     assembly = assemble_text(unit * 60 + "x:\n")
     assert assembly.ok
     assert len(assembly.bytecode) == assembly.layout.size
+
+
+@pytest.mark.parametrize("count", [20, 95, 120, 400, 3000])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: "+".join(["x"] * n), lambda n: "(" * n + "x" + ")" * n,
+        lambda n: "~" * n + "x", lambda n: "+".join(["late"] * n),
+    ],
+    ids=["sum", "parentheses", "unary", "labels"],
+)
+def test_a_deep_expression_is_a_value_or_one_error_a_line(make, count):
+    lines = ["%def x = 1", "%macro m(a)", "PUSH a % 7", "%end", f"PUSH ({make(count)}) % 7",
+             f"%m({make(count)})", "late:"]
+    found = assemble_text("\n".join(lines)).diagnostics
+    assert [d.code for d in found] == ([] if count < 100 else ["SYN001", "SYN001"])
+
+
+@pytest.mark.parametrize("count", [20, 2000])
+def test_a_chain_of_constants_may_be_long(count):
+    text = "\n".join(f"%def a{i} = a{i + 1} + 1" for i in range(count))
+    found = assemble_text(f"{text}\n%def a{count} = 1\nPUSH a0\n")
+    assert found.diagnostics == ()
+    assert int.from_bytes(found.bytecode[1:], "big") == count + 1
+    circle = assemble_text(f"{text}\n%def a{count} = a0\nPUSH a0\n")
+    assert [d.code for d in circle.diagnostics] == ["ASM028"]
