@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nvm_lsp.kernel.image import KernelImage, image
@@ -21,6 +21,7 @@ from nvm_lsp.runner.guest_trace import (
 from nvm_lsp.runner.probes import Observer, Plan, Seen
 from nvm_lsp.runner.scenario import KERNEL_ADDRESS, Scenario
 from nvm_lsp.runner.world import (
+    Account,
     Execution,
     Limits,
     Message,
@@ -174,14 +175,22 @@ def run(
 
 
 def _world(request: Request) -> World:
-    """The state to run on, a node's behind it if the scenario is forked."""
+    """The state to run on: the kernel stands where it does, so that guests can call it, too.
+
+    Behind it is a node's state if the scenario is forked.
+    """
     scenario = request.scenario
     code = _account_code(scenario, request.code)
     if scenario.forked is None:
-        return scenario.world(code)
-    from nvm_lsp.runner.rpc import forked_world  # noqa: PLC0415 -- only forked runs reach a node
+        world = scenario.world(code)
+    else:
+        from nvm_lsp.runner.rpc import forked_world  # noqa: PLC0415 -- only then is a node reached
 
-    return forked_world(scenario, code, trusted=request.trust_rpc)
+        world = forked_world(scenario, code, trusted=request.trust_rpc)
+    if scenario.target == "evm" or KERNEL_ADDRESS in world.accounts:
+        return world
+    kernel = Account(nonce=1, code=image(scenario.build).runtime_at(KERNEL_ADDRESS))
+    return replace(world, accounts={**world.accounts, KERNEL_ADDRESS: kernel})
 
 
 def _wanted(request: Request) -> frozenset[int] | None:

@@ -14,7 +14,7 @@ from nvm_lsp.assembler import assemble_text
 from nvm_lsp.runner.compare import compare
 from nvm_lsp.runner.run import Request, run
 from nvm_lsp.runner.run_json import to_json
-from nvm_lsp.runner.scenario import Scenario
+from nvm_lsp.runner.scenario import KERNEL_ADDRESS, Scenario
 
 SCHEMA = json.loads(files("nvm_lsp.runner").joinpath("run.schema.json").read_text())
 STRICT = frozenset({"strict_jumpdest"})
@@ -100,3 +100,26 @@ def test_only_what_a_call_gave_back_counts_as_written() -> None:
     source = "PUSH 64\nPUSH 32\nPUSH 4\nPUSH 0\nPUSH 0\nPUSH 4\nGAS\nCALL\nSTOP\n"
     result = run(Request(assemble_text(source).bytecode))
     assert set(result.writers) == {1}
+
+
+@pytest.mark.parametrize("profile", ["table", "threaded"])
+@pytest.mark.parametrize("mode", ["delegatecall", "call"])
+def test_a_guest_can_run_a_guest_on_the_same_kernel(profile: str, mode: str) -> None:
+    # The inner guest is 3 + 4; only the outer one's steps are told.
+    source = f"""
+        PUSH13 0x600360040160005260206000f3
+        PUSH 0
+        MSTORE
+        PUSH 32
+        PUSH 0
+        PUSH 13
+        PUSH 19
+        PUSH20 0x{KERNEL_ADDRESS.hex()}
+        GAS
+        DELEGATECALL
+        PUSH 0
+        MLOAD
+    """
+    code = assemble_text(source).bytecode
+    result = run(Request(code, Scenario(profile=profile, mode=mode)))
+    assert (result.outcome, result.stack, result.step_count) == ("stop", (7, 1), 13)
