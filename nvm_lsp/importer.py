@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from nvm_lsp.diagnostics import Diagnostic, Problem, Severity, define_kind
 from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.source import split_lines
+from nvm_lsp.syntax import parse_line
 
 __all__ = ["DIALECTS", "Imported", "translate"]
 
@@ -54,7 +56,26 @@ def translate(text: str, dialect: str, path: str = "-") -> Imported:
     Raises:
         KeyError: there is no such dialect; see `DIALECTS`.
     """
-    return DIALECTS[dialect](text, path)
+    result = DIALECTS[dialect](text, path)
+    _mark_unparsable(result, text, path)
+    return result
+
+
+def _mark_unparsable(result: Imported, text: str, path: str) -> None:
+    """Marks lines that no rule changed and that are no easm either, so that the rest assembles."""
+    originals = split_lines(text)
+    after = 0  # lines come in the order of the original
+    for index, line in enumerate(result.lines):
+        if not parse_line(line).problems:
+            continue
+        words = line.strip()
+        number = next((n for n in range(after, len(originals)) if words in originals[n]), after)
+        after = number
+        writer = _Writer(path)
+        writer.mark(number, originals[number].rstrip(), "easm has no such statement")
+        result.lines[index] = writer.result.lines[0]
+        result.diagnostics += writer.result.diagnostics
+    result.diagnostics.sort(key=lambda diagnostic: diagnostic.sort_key)
 
 
 class _Writer:

@@ -7,6 +7,7 @@ import pytest
 
 from nvm_lsp.assembler import assemble_text
 from nvm_lsp.importer import DIALECTS, translate
+from nvm_lsp.syntax import parse
 
 PROGRAMS = {
     "geas": (
@@ -110,3 +111,14 @@ def test_what_has_no_counterpart_is_marked(dialect, line):
     assert (diagnostic.code, diagnostic.location.span.start.line) == ("IMP001", 1)
     assert f"# import: {line}" in imported.text
     assert assemble_text(imported.text).ok
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_what_is_no_easm_is_marked_with_its_line_and_the_rest_still_parses(dialect):
+    original = "\n go: [X] <a>\npush 1 +\n\"open\n"
+    imported = translate(original, dialect)
+    assert next(parse(imported.text).problems(), None) is None
+    marked = [line for line in imported.lines if line.startswith("# import:")]
+    assert marked
+    assert len(marked) == len(imported.diagnostics)
+    assert {d.location.span.start.line for d in imported.diagnostics} <= {1, 2, 3}
