@@ -13,6 +13,7 @@ from pathlib import Path
 from nvm_lsp.assembler import assemble_text, disassemble
 from nvm_lsp.kernel.image import KernelImage
 from nvm_lsp.runner.machine import Account, Call, Execution, Message, World, execute
+from nvm_lsp.runner.scenario import VERIFIER_SLOT
 
 __all__ = ["ACCOUNTS", "CONTRACTS", "WALLET", "compare", "world", "write_program"]
 
@@ -23,7 +24,6 @@ _GAS = 3_000_000
 _KERNEL_GAS = 400_000_000
 #: Still less than a word of memory at 2^32 takes.
 _ENDLESS_GAS = 10**12
-_VERIFIER_SLOT = 0x58A8A9223AF434080477CD2D1A2667ABA3CE9F1301007611A4D07A0AF708E65A
 _VERIFIER = bytes.fromhex("00000000000000000000000000000000000ac3e9")
 
 #: What guests may call, by address: their source, for hosts from Paris on.
@@ -61,7 +61,7 @@ def world(fork: str, *, verifier: bool = False) -> World:
     if verifier:
         code = assemble_text(_ALLOW_ALL, fork=fork).bytecode
         accounts[_VERIFIER] = Account(nonce=1, code=code)
-        storage[_VERIFIER_SLOT] = int.from_bytes(_VERIFIER, "big")
+        storage[VERIFIER_SLOT] = int.from_bytes(_VERIFIER, "big")
     return World(accounts)
 
 

@@ -16,7 +16,7 @@ from nvm_lsp.diagnostics import Problem
 from nvm_lsp.opcodes import FORKS
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["AlreadyReported", "Environment", "ExpansionNames"]
+__all__ = ["AlreadyReported", "Environment", "ExpansionNames", "predefined"]
 
 #: Stands for "known only after the layout" among the dependencies of a fragment.
 LATE = object()
@@ -26,6 +26,14 @@ _MAX_RECURSION = 30
 
 class AlreadyReported(Exception):  # noqa: N818 -- the error itself was said elsewhere
     """A value is missing because of a flaw that has its diagnostic already."""
+
+
+def predefined(name: str, fork: int) -> int | None:
+    """The value of ``fork`` and ``fork.<name>``: the age of forks, so that they compare."""
+    if name == "fork":
+        return fork
+    known = FORKS.get(name[5:]) if name.startswith("fork.") else None
+    return known.index if known is not None else None
 
 
 @dataclass(slots=True)
@@ -40,18 +48,9 @@ class Environment:
     _values: dict[str, int | bytes | object] = field(default_factory=dict)
     _active: list[str] = field(default_factory=list)
 
-    def predefined(self, name: str) -> int | None:
-        """The value of ``fork`` and ``fork.<name>``: the age of forks, so that they compare."""
-        if name == "fork":
-            return self.fork
-        if name.startswith("fork."):
-            fork = FORKS.get(name[5:])
-            return fork.index if fork else None
-        return None
-
     def lookup(self, name: str) -> object:
         """A constant's value, LATE if it needs the layout, AlreadyReported, or None if unknown."""
-        value = self.predefined(name)
+        value = predefined(name, self.fork)
         if value is not None:
             return value
         constant = self.constants.get(name)

@@ -149,7 +149,7 @@ class _Expander:
             statement = line.statement
             blocks = state.blocks
             in_macro = bool(blocks) and blocks[-1].body is not None
-            if not in_macro and not isinstance(statement, _STRUCTURAL):
+            if not in_macro and not isinstance(statement, t.STRUCTURAL):
                 continue
             # Lines before this one are a piece of their own.
             active = not blocks or blocks[-1].active
@@ -420,18 +420,6 @@ class _State:
 
     def __post_init__(self) -> None:
         self.original = self.context
-
-
-_STRUCTURAL = (
-    t.ConstantDefinition,
-    t.MacroDefinition,
-    t.Include,
-    t.ForkDirective,
-    t.Condition,
-    t.Alternative,
-    t.End,
-    t.Malformed,
-)
 
 
 def _opens(statement: t.Statement | None) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from nvm_lsp.assembler import errors as e
-from nvm_lsp.assembler.environment import AlreadyReported
+from nvm_lsp.assembler.environment import AlreadyReported, predefined
 from nvm_lsp.assembler.expressions import EvaluationError, NeedsLayout, evaluate, evaluate_any
 from nvm_lsp.assembler.fragment import (
     bytes_problem,
@@ -22,7 +22,6 @@ from nvm_lsp.assembler.fragment import (
 )
 from nvm_lsp.assembler.program import Fixup, Fragment, LabelSite, Program, Scope, Trail, Variable
 from nvm_lsp.diagnostics import Problem
-from nvm_lsp.opcodes import FORKS
 from nvm_lsp.syntax import tree as t
 
 __all__ = ["MAX_CODE_BYTES", "Layout", "LayoutFinding", "lay_out"]
@@ -106,11 +105,6 @@ class Layout:
         except AlreadyReported:
             pass
         return None
-
-    @property
-    def late_constants(self) -> frozenset[str]:
-        """The constants that depend on labels."""
-        return self.program.late
 
     def _follows(self, name: str, other: str) -> bool:
         (piece, site), (other_piece, other_site) = self.sites[name], self.sites[other]
@@ -314,10 +308,9 @@ class _LayoutNames:
 
     def constant_value(self, text: str) -> int | bytes | None:
         """The value of a constant or built-in name, None if there is none of that name."""
-        if text == "fork":
-            return self.layout.program.root.instructions.fork.index
-        if text.startswith("fork.") and text[5:] in FORKS:
-            return FORKS[text[5:]].index
+        built_in = predefined(text, self.layout.program.root.instructions.fork.index)
+        if built_in is not None:
+            return built_in
         constant = self.layout.program.constants.get(text)
         if constant is None:
             return None

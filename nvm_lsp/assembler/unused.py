@@ -35,7 +35,7 @@ def check_unused_macros(program: Program) -> Iterator[Diagnostic]:
 def check_names_of_constants(program: Program, layout: Layout) -> Iterator[Diagnostic]:
     """Flaws of constants that are made of labels, so that they show after the layout only."""
     for name, constant in program.constants.items():
-        if constant.definition is None or name not in layout.late_constants:
+        if constant.definition is None or name not in program.late:
             continue
         problem = layout.constant_problem(name)
         if problem is not None:

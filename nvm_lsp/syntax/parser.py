@@ -27,17 +27,6 @@ _MAX_CACHED_LINES = 200_000
 #: Levels of an expression. Whoever walks over one does so by recursion.
 MAX_NESTING = 100
 
-_STRUCTURAL = (
-    t.ConstantDefinition,
-    t.MacroDefinition,
-    t.Include,
-    t.ForkDirective,
-    t.Condition,
-    t.Alternative,
-    t.End,
-    t.Malformed,
-)
-
 
 def parse_lines(path: str, lines: Sequence[str]) -> t.SyntaxTree:
     """The tree of a text that was split by `nvm_lsp.source.split_lines`."""
@@ -123,7 +112,7 @@ def _chunk(lines: tuple[t.Line, ...]) -> t.Chunk:
     for line in lines:
         if line.problems:
             problems = True
-        if isinstance(line.statement, _STRUCTURAL):
+        if isinstance(line.statement, t.STRUCTURAL):
             structure = True
     return t.Chunk(lines, structure, problems)
 

@@ -16,6 +16,7 @@ from typing import TypeAlias
 from nvm_lsp.diagnostics import Problem
 
 __all__ = [
+    "STRUCTURAL",
     "Align",
     "Alternative",
     "Assertion",
@@ -343,6 +344,19 @@ Statement: TypeAlias = (
     | Alternative
     | End
     | Malformed
+)
+
+
+#: Statements that do more than emit code by themselves: they define, include or bound a block.
+STRUCTURAL = (
+    ConstantDefinition,
+    MacroDefinition,
+    Include,
+    ForkDirective,
+    Condition,
+    Alternative,
+    End,
+    Malformed,
 )
 
 
