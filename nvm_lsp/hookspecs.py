@@ -1,7 +1,8 @@
 """What a plugin may provide. All hooks are here, each with the one place that calls it.
 
 A plugin is a module or object with functions of these names, marked with `hookimpl`; it is found
-through the entry-point group ``nvm_lsp``. Built-in rules and backends come through the same hooks.
+through the entry-point group ``nvm_lsp``. Built-in rules, reporters and backends come through the
+same hooks.
 """
 
 from __future__ import annotations
@@ -39,3 +40,8 @@ def nvm_lsp_rules() -> Iterable[Any]:  # type: ignore[empty-body]
 @hookspec
 def nvm_lsp_backends() -> Iterable[BackendEntry]:  # type: ignore[empty-body]
     """Execution backends: name and loader of each. Called when a run chooses its backend."""
+
+
+@hookspec
+def nvm_lsp_reporters() -> Iterable[Any]:  # type: ignore[empty-body]
+    """Output formats of lint: instances of `nvm_lsp.lint.report.Reporter`. Called by the command."""

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 #: The built-in plugins, by the hook that they serve.
 _BUILT_IN = {
     "nvm_lsp_rules": ("nvm_lsp.lint.rules",),
+    "nvm_lsp_reporters": ("nvm_lsp.lint.reporters",),
     "nvm_lsp_backends": ("nvm_lsp.runner.backend",),
 }
 
