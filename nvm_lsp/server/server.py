@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
+from pygls.lsp import get_method_options_type
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
@@ -24,9 +27,7 @@ from nvm_lsp.runner.prepare import comment_diagnostics, prepare
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.service import ExecutionService, RunFailedError
 from nvm_lsp.server.convert import Converter
-from nvm_lsp.server.features.code_lens import RUN, code_lenses
-from nvm_lsp.server.features.hover import hover
-from nvm_lsp.server.features.inlay_hint import result_label, run_tooltip
+from nvm_lsp.server.features import COMMANDS, FEATURES, Command, Feature
 from nvm_lsp.server.workspace import OpenDocument, Workspace, path_of, uri_of
 
 __all__ = ["NvmServer", "serve"]
@@ -270,26 +271,6 @@ class NvmServer(LanguageServer):
         ):
             self.protocol.send_request(lsp.WORKSPACE_INLAY_HINT_REFRESH, None)
 
-    def inlay_hints(self, uri: str, first: int, last: int) -> list[dict[str, Any]]:
-        """The hints of a document in a range of lines."""
-        opened, result = self.documents.documents.get(uri), self.results.get(uri)
-        if opened is None or result is None:
-            return []
-        place = result.json["last"]
-        line = place["line"] - 1 if place is not None and place["line"] is not None else 0
-        if not first <= line <= last or line >= len(opened.document.lines):
-            return []
-        text = opened.document.lines[line].rstrip("\r\n")
-        stale = result.version != opened.version
-        return [
-            {
-                "position": {"line": line, "character": self.converter.units(text, len(text))},
-                "label": result_label(result.json, stale),
-                "tooltip": {"kind": "markdown", "value": run_tooltip(result.json)},
-                "paddingLeft": True,
-            }
-        ]
-
     # Failures ------------------------------------------------------------------------------------
 
     def report(self, feature: str, error: Exception) -> None:
@@ -336,32 +317,6 @@ def create_server() -> NvmServer:
         if server.service is not None:
             await server.service.close()
 
-    @server.feature(lsp.TEXT_DOCUMENT_HOVER)
-    def _hover(params: lsp.HoverParams) -> Any:
-        opened = server.documents.documents.get(params.text_document.uri)
-        if opened is None:
-            return None
-        position = server.converter.position(opened.document, params.position)
-        found = hover(server.documents.assembly(opened), position)
-        if found is None:
-            return None
-        return {
-            "contents": {"kind": "markdown", "value": found.text},
-            "range": server.converter.range_json(opened.document, found.span),
-        }
-
-    @server.feature(lsp.TEXT_DOCUMENT_CODE_LENS)
-    def _code_lens(params: lsp.CodeLensParams) -> Any:
-        opened = server.documents.documents.get(params.text_document.uri)
-        if opened is None:
-            return []
-        return code_lenses(server.documents.assembly(opened), opened.uri)
-
-    @server.feature(lsp.TEXT_DOCUMENT_INLAY_HINT)
-    def _inlay_hint(params: lsp.InlayHintParams) -> Any:
-        span = params.range
-        return server.inlay_hints(params.text_document.uri, span.start.line, span.end.line)
-
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def _changed_on_disk(params: lsp.DidChangeWatchedFilesParams) -> None:
         paths = {path_of(change.uri) for change in params.changes}
@@ -370,21 +325,68 @@ def create_server() -> NvmServer:
         for opened in affected:
             server.schedule(opened.uri)
 
-    @server.command(RUN)
-    async def _run(*arguments: Any) -> dict[str, Any]:
-        uri, options, *_ = (*arguments, None, None)
-        if not isinstance(uri, str):
-            raise JsonRpcException("nvm.run takes the URI of a document", _INVALID_PARAMS)
+    for feature in FEATURES:
+        _add_feature(server, feature)
+    for command in COMMANDS:
+        _add_command(server, command)
+    return server
+
+
+def _add_feature(server: NvmServer, feature: Feature) -> None:
+    """Makes the server answer a method; a handler that fails is reported, and answers null."""
+
+    def answer(params: Any) -> Any:
+        try:
+            return _handler(feature.handler)(server, params)
+        except JsonRpcException:
+            raise
+        except Exception as error:
+            server.report(feature.method, error)
+            return None
+
+    async def answer_later(params: Any) -> Any:
+        try:
+            return await _handler(feature.handler)(server, params)
+        except JsonRpcException:
+            raise
+        except Exception as error:
+            server.report(feature.method, error)
+            return None
+
+    options = None
+    if feature.options is not None:
+        kind: Any = get_method_options_type(feature.method)
+        options = server.protocol._converter.structure(feature.options, kind)
+    server.feature(feature.method, options)(answer_later if feature.asynchronous else answer)
+
+
+def _add_command(server: NvmServer, command: Command) -> None:
+    """Makes the server carry out a command; cancelling its request cancels the handler."""
+
+    @server.command(command.name)
+    async def _carry_out(*arguments: Any) -> Any:
         message = server.protocol.msg_id
         task = asyncio.current_task()
         if task is not None:
             server.running[message] = task
         try:
-            return await server.run_program(uri, options if isinstance(options, dict) else {})
+            return await _handler(command.handler)(server, arguments)
+        except (JsonRpcException, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            server.report(command.name, error)
+            raise JsonRpcException(
+                f"{command.name} failed: {error} (the log has more)", _REQUEST_FAILED
+            ) from error
         finally:
             server.running.pop(message, None)
 
-    return server
+
+@cache
+def _handler(name: str) -> Any:
+    """The function that ``module:function`` names, imported now."""
+    module, function = name.split(":")
+    return getattr(importlib.import_module(f"nvm_lsp.server.features.{module}"), function)
 
 
 def serve() -> None:

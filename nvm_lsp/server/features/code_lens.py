@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["RUN", "code_lenses"]
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
 
-RUN = "nvm.run"
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["code_lenses", "handle"]
+
+
+def handle(server: NvmServer, params: lsp.CodeLensParams) -> list[dict[str, Any]]:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return []
+    return code_lenses(server.documents.assembly(opened), opened.uri)
 
 
 def code_lenses(assembly: Assembly, uri: str) -> list[dict[str, Any]]:
@@ -19,7 +29,7 @@ def code_lenses(assembly: Assembly, uri: str) -> list[dict[str, Any]]:
         return []
     place = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}}
     return [
-        {"range": place, "command": {"title": title, "command": RUN, "arguments": arguments}}
+        {"range": place, "command": {"title": title, "command": "nvm.run", "arguments": arguments}}
         for title, arguments in (
             ("▶ Run on NestedVM", [uri]),
             ("Run natively", [uri, {"target": "evm"}]),

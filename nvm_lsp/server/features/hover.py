@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import checksum_address
@@ -17,7 +18,26 @@ from nvm_lsp.opcodes import opcode_by_name
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["Hover", "hover"]
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["Hover", "handle", "hover"]
+
+
+def handle(server: NvmServer, params: lsp.HoverParams) -> dict[str, Any] | None:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return None
+    position = server.converter.position(opened.document, params.position)
+    found = hover(server.documents.assembly(opened), position)
+    if found is None:
+        return None
+    return {
+        "contents": {"kind": "markdown", "value": found.text},
+        "range": server.converter.range_json(opened.document, found.span),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["result_label", "run_tooltip"]
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["handle", "result_label", "run_tooltip"]
 
 _ROWS_SHOWN = 32
+
+
+def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[str, Any]]:
+    uri, first, last = params.text_document.uri, params.range.start.line, params.range.end.line
+    opened, result = server.documents.documents.get(uri), server.results.get(uri)
+    if opened is None or result is None:
+        return []
+    place = result.json["last"]
+    line = place["line"] - 1 if place is not None and place["line"] is not None else 0
+    if not first <= line <= last or line >= len(opened.document.lines):
+        return []
+    text = opened.document.lines[line].rstrip("\r\n")
+    stale = result.version != opened.version
+    return [
+        {
+            "position": {"line": line, "character": server.converter.units(text, len(text))},
+            "label": result_label(result.json, stale),
+            "tooltip": {"kind": "markdown", "value": run_tooltip(result.json)},
+            "paddingLeft": True,
+        }
+    ]
 
 
 def result_label(result: dict[str, Any], stale: bool) -> str:
