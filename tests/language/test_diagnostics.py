@@ -1,13 +1,14 @@
 """Every diagnostic of parser and assembler, with expectations inside the fixtures.
 
-A fixture is a program with flaws. Under a flawed line stands ``#! ^^^^ CODE message``: the carets
-are under the marked columns, the message is the whole one. A fixture must give exactly the
+A fixture is a program with flaws; what is found in a line stands below it in the form that
+tests/marked.py tells. A fixture must give exactly the
 diagnostics that are written in it, so each is a test against cascades, too.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,38 +18,25 @@ from nvm_lsp.assembler import FileLoader, assemble, assemble_text
 from nvm_lsp.diagnostics import KINDS, Severity
 from nvm_lsp.source import split_lines
 from nvm_lsp.syntax import parse_lines
+from tests.marked import cases, finding
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FILES = sorted(FIXTURES.glob("*.easm"))
-EXPECTED = re.compile(r"#!(?P<pad> *)(?P<carets>\^+) (?P<code>[A-Z]+\d+) (?P<message>.*)")
 
 
 def check(path: Path) -> None:
     """Assembles a fixture and compares its diagnostics with those that are written in it."""
-    lines = split_lines(path.read_text())
-    expected = []
-    flawed = -1
-    for number, line in enumerate(lines):
-        found = EXPECTED.match(line.rstrip("\n"))
-        if found is None:
-            flawed = number
-            continue
-        start = found.start("carets")
-        expected.append(
-            (flawed + 1, start + 1, start + len(found["carets"]) + 1, found["code"],
-             found["message"])
-        )
-    assembly = assemble(parse_lines(str(path), lines), loader=FileLoader())
+    (case,) = cases(split_lines(path.read_text()))
+    assembly = assemble(parse_lines(str(path), split_lines(case.text)), loader=FileLoader())
     got = [
-        (
-            d.location.span.start.line + 1, d.location.span.start.column + 1,
-            max(d.location.span.end.column, d.location.span.start.column + 1) + 1, d.code,
-            d.message.replace(f"{FIXTURES}/", "").replace(str(FIXTURES), "FIXTURES"),
+        replace(
+            finding(d),
+            message=d.message.replace(f"{FIXTURES}/", "").replace(str(FIXTURES), "FIXTURES"),
         )
         for d in assembly.diagnostics
         if d.location.path == str(path)
     ]
-    assert got == sorted(expected), path.name
+    assert got == sorted(case.expected), path.name
     assert all(d.hint or d.kind.code in ("ASM009", "ASM019", "ASM025", "ASM013", "ASM005", "ASM027")
                for d in assembly.diagnostics), "every diagnostic tells a way out"
 
@@ -59,7 +47,12 @@ def test_fixture(path):
 
 
 def test_every_kind_has_a_fixture():
-    written = {found["code"] for path in FILES for found in EXPECTED.finditer(path.read_text())}
+    written = {
+        found.code
+        for path in FILES
+        for case in cases(split_lines(path.read_text()))
+        for found in case.expected
+    }
     known = {code for code in KINDS if code.startswith(("SYN", "ASM"))}
     assert known - written == set()
 
