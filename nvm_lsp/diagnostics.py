@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from inspect import cleandoc
 from types import MappingProxyType
+from typing import Any
 
 from nvm_lsp.source import Location, Span
 
@@ -24,6 +25,7 @@ __all__ = [
     "Related",
     "Severity",
     "define_kind",
+    "diagnostic_json",
 ]
 
 
@@ -105,10 +107,15 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Another place that belongs to a diagnostic, and what it has to do with it."""
+    """Another place that belongs to a diagnostic, and what it has to do with it.
+
+    ``is_step`` says that the place lies on a path of execution that leads to the diagnostic; steps
+    stand in their order.
+    """
 
     location: Location
     message: str
+    is_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +188,29 @@ class Diagnostic:
             yield f"  {other.location}: {other.message}"
         if self.hint:
             yield f"  hint: {self.hint}"
+
+
+def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as JSON; lines and columns count from one, the end is exclusive."""
+    span = diagnostic.location.span
+    return {
+        "code": diagnostic.code,
+        "name": diagnostic.kind.name,
+        "severity": diagnostic.severity.value,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint or None,
+        "file": diagnostic.location.path,
+        "line": span.start.line + 1,
+        "column": span.start.column + 1,
+        "end_line": span.end.line + 1,
+        "end_column": span.end.column + 1,
+        "related": [
+            {
+                "file": other.location.path,
+                "line": other.location.span.start.line + 1,
+                "column": other.location.span.start.column + 1,
+                "message": other.message,
+            }
+            for other in diagnostic.related
+        ],
+    }

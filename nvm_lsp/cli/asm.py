@@ -18,7 +18,7 @@ from nvm_lsp.cli.source_files import (
     print_diagnostics,
     read_source,
 )
-from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.diagnostics import diagnostic_json
 
 NAME = "asm"
 HELP = "assemble easm to bytecode"
@@ -124,32 +124,6 @@ def _source_map(assembly: Assembly) -> Iterator[dict[str, Any]]:
                     for use in origin.uses
                 ],
             }
-
-
-def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """A diagnostic as JSON; lines and columns count from one, the end is exclusive."""
-    span = diagnostic.location.span
-    return {
-        "code": diagnostic.code,
-        "name": diagnostic.kind.name,
-        "severity": diagnostic.severity.value,
-        "message": diagnostic.message,
-        "hint": diagnostic.hint or None,
-        "file": diagnostic.location.path,
-        "line": span.start.line + 1,
-        "column": span.start.column + 1,
-        "end_line": span.end.line + 1,
-        "end_column": span.end.column + 1,
-        "related": [
-            {
-                "file": other.location.path,
-                "line": other.location.span.start.line + 1,
-                "column": other.location.span.start.column + 1,
-                "message": other.message,
-            }
-            for other in diagnostic.related
-        ],
-    }
 
 
 def _listing(assembly: Assembly) -> Iterator[str]:
