@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nvm_lsp.assembler import FileLoader, Unreadable, assemble
-from nvm_lsp.cli.asm import diagnostic_json
 from nvm_lsp.cli.source_files import STDIN, complain, fork_argument, read_source
-from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.diagnostics import Diagnostic, diagnostic_json
 from nvm_lsp.lint.linter import check
 
 NAME = "lint"
