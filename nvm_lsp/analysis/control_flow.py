@@ -1,45 +1,115 @@
-"""Control flow of bytecode: blocks and the jumps between them; it knows no source and no gas."""
+"""Control flow of bytecode: blocks, the jumps between them, and the stacks they are entered with.
+
+Destinations are found by following constants through the stack; a jump whose destination is not
+known is marked, never guessed. A block is followed once for each stack that matters (its height
+and the return addresses in it), so that a subroutine returns to the caller it was called by. The
+work is bounded. It knows no source and no gas.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
-from typing import TypeAlias
+from functools import cached_property, lru_cache
 
-from nvm_lsp.opcodes import opcode_by_code
+from nvm_lsp.analysis.stack import Entry, Summary, Value, constants_of, execute
+from nvm_lsp.opcodes import OPCODES
 
-__all__ = ["Block", "ControlFlow", "control_flow"]
+__all__ = ["STACK_LIMIT", "Block", "ControlFlow", "Fault", "State", "control_flow", "summary_of"]
 
-_ADD, _SUB, _AND, _JUMP, _JUMPI, _PC, _JUMPDEST = 0x01, 0x03, 0x16, 0x56, 0x57, 0x58, 0x5B
-_WORD = (1 << 256) - 1
-_STACK_LIMIT = 1024
-_MOST_CONSTANTS = 16  # of one word; a word that may be more is unknown
+_JUMPDEST = 0x5B
+#: Words of the EVM's stack (Yellow Paper, 9.1).
+STACK_LIMIT = 1024
+#: States a block is followed with; what comes after is joined into one.
+_MAX_STATES = 48
+_MAX_CONSTANTS = 16  # of one word; a word that may be more is unknown
 
-#: The constants that a word may be, or None where it is not known.
-Word: TypeAlias = "frozenset[int] | None"
+#: A word of a state: a constant, several that it may be, or an identity: a negative number that
+#: stands for the instruction that made it, or for a word of unknown origin.
+Word = int | frozenset[int]
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """A stack that a block is entered with. ``words`` has the top last.
+
+    If not ``exact``, unknown words may lie below them. ``came_from`` is one way here: the state of
+    the block before.
+    """
+
+    start: int
+    words: tuple[Word, ...]
+    exact: bool
+    came_from: State | None
+
+    def path(self) -> tuple[int, ...]:
+        """Starts of the blocks on one way here, from the entry on."""
+        blocks = []
+        state: State | None = self
+        while state is not None and len(blocks) < STACK_LIMIT:
+            blocks.append(state.start)
+            state = state.came_from
+        return tuple(reversed(blocks))
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """A stack fault: at ``pc`` on the way that ``state`` came. ``height`` is that before it."""
+
+    pc: int
+    state: State
+    height: int
+
+
+@dataclass(slots=True, eq=False)
 class Block:
     """Instructions from ``start`` up to ``end`` (exclusive), entered only at ``start``."""
 
     start: int
     end: int
+    summary: Summary | None  # None if nothing enters it
+    states: tuple[State, ...]
     successors: tuple[int, ...]
     reachable: bool
     unresolved: bool  # ends in a jump whose destination is not known
     bad_targets: tuple[int, ...]  # constant destinations that hold no JUMPDEST
-    underflow: int | None  # pc of an instruction that takes more than is there
-    overflow: int | None  # pc of an instruction that exceeds 1024 words
+    underflows: tuple[Fault, ...]
+    overflows: tuple[Fault, ...]
+
+    @property
+    def underflow(self) -> int | None:
+        """The pc of an instruction that takes more than is there on every way, if there is one."""
+        return self.underflows[0].pc if len(self.underflows) == len(self.states) > 0 else None
+
+    @property
+    def overflow(self) -> int | None:
+        """The pc of an instruction that exceeds the stack on some way."""
+        return self.overflows[0].pc if self.overflows else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class ControlFlow:
     """Blocks by start. If not ``complete``, the work was bounded: then all count as reachable."""
 
+    code: bytes
     blocks: dict[int, Block]
     complete: bool
+
+    @cached_property
+    def unresolved(self) -> tuple[int, ...]:
+        """Starts of the reachable blocks that end in a jump to an unknown destination."""
+        return tuple(start for start, block in self.blocks.items() if block.unresolved)
+
+    @cached_property
+    def predecessors(self) -> dict[int, tuple[int, ...]]:
+        """Starts of the blocks from which a known edge enters a block."""
+        found: dict[int, list[int]] = {}
+        for start, block in self.blocks.items():
+            for successor in block.successors:
+                found.setdefault(successor, []).append(start)
+        return {start: tuple(blocks) for start, blocks in found.items()}
 
     def unreachable(self) -> Iterator[Block]:
         """Blocks that no execution can enter."""
@@ -47,176 +117,302 @@ class ControlFlow:
 
     def merge_points(self) -> tuple[int, ...]:
         """Starts of blocks that more than one known edge enters."""
-        entered: dict[int, int] = {}
-        for block in self.blocks.values():
-            for successor in block.successors:
-                entered[successor] = entered.get(successor, 0) + 1
-        return tuple(sorted(start for start, count in entered.items() if count > 1))
+        return tuple(
+            sorted(start for start, before in self.predecessors.items() if len(before) > 1)
+        )
+
+    def loops(self) -> tuple[tuple[int, frozenset[int]], ...]:
+        """The strongly connected parts with a cycle: first block entered, and all their blocks."""
+        return tuple(_loops(self.blocks))
+
+    def block_of(self, pc: int) -> Block | None:
+        """The block that a byte of code belongs to."""
+        starts = self._starts
+        low, high = 0, len(starts)
+        while low < high:
+            middle = (low + high) // 2
+            if starts[middle] <= pc:
+                low = middle + 1
+            else:
+                high = middle
+        block = self.blocks[starts[low - 1]] if low else None
+        return block if block is not None and pc < block.end else None
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(self.blocks)
 
 
-def control_flow(code: bytes, *, budget: int = 2_000_000) -> ControlFlow:
-    """Follows constants through the stack from pc 0.
+def control_flow(
+    code: bytes, *, budget: int = 2_000_000, limit: int = STACK_LIMIT
+) -> ControlFlow:
+    """Follows all ways from pc 0.
 
-    ``budget`` bounds the work, in instructions and stack words looked at. A jump to an unknown
-    destination is marked, not guessed; every JUMPDEST then counts as reachable.
+    ``budget`` bounds the work, in instructions and stack words looked at; ``limit`` is the height
+    the stack may have. If a reachable jump's destination is unknown, every JUMPDEST counts as
+    reachable.
     """
-    spans = _split(code)
-    states: dict[int, _State] = {}
-    ends: dict[int, _End] = {}
-    pending: list[int] = []
+    return _Follower(code, budget, limit).follow()
 
-    def enter(start: int, state: _State) -> None:
-        old = states.get(start)
-        joined = state if old is None else _join(old, state)
-        if joined != old:
-            states[start] = joined
-            pending.append(start)
 
-    if code:
-        enter(0, _State((), True))
-    anywhere = False
-    while pending and budget > 0:
-        start = pending.pop()
-        end = ends[start] = _execute(code, start, spans[start], states[start])
-        budget -= spans[start] - start + len(end.state.words) + 1
-        targets = [target for target in end.targets if _is_jumpdest(code, spans, target)]
-        for target in (*targets, *end.falls):
-            if target in spans:
-                enter(target, end.state)
-        if end.unresolved and not anywhere:
-            anywhere = True
-            for target in spans:
-                if _is_jumpdest(code, spans, target):
-                    enter(target, _State((), False))
-    complete = not pending
-    return ControlFlow(
-        {s: _block(code, spans, s, ends.get(s), complete) for s in spans}, complete
+class _Follower:
+    """The work of one call of `control_flow`."""
+
+    def __init__(self, code: bytes, budget: int, limit: int) -> None:
+        self.code = code
+        self.budget = budget
+        self.limit = limit
+        self.spans = _split(code)
+        self.jumpdests = frozenset(start for start in self.spans if code[start] == _JUMPDEST)
+        self.states: dict[int, dict[object, State]] = {}
+        self.pending: deque[tuple[int, object]] = deque()
+        self.targets: dict[int, set[int]] = {}
+        self.bad: dict[int, set[int]] = {}
+        self.unresolved: set[int] = set()
+        self.underflows: dict[int, dict[object, Fault]] = {}
+        self.overflows: dict[int, dict[object, Fault]] = {}
+        self.summaries: dict[int, Summary] = {}
+
+    def follow(self) -> ControlFlow:
+        if self.code:
+            self._enter(0, (), True, None)
+        self._work()
+        if self.unresolved and not self.pending:
+            for start in sorted(self.jumpdests):
+                if start not in self.states:
+                    self._enter(start, (), False, None)
+            self._work()
+        complete = not self.pending
+        return ControlFlow(
+            self.code, {start: self._block(start, complete) for start in self.spans}, complete
+        )
+
+    def _work(self) -> None:
+        pending = self.pending
+        while pending and self.budget > 0:
+            start, key = pending.popleft()
+            self._run(start, key, self.states[start][key])
+
+    def _enter(self, start: int, words: tuple[Word, ...], exact: bool, via: State | None) -> None:
+        states = self.states.setdefault(start, {})
+        jumpdests = self.jumpdests
+        key: object = (
+            len(words) if exact else -1, tuple([word for word in words if word in jumpdests])
+        )
+        if key not in states:
+            if len(states) >= _MAX_STATES:
+                key = None
+            if key not in states:
+                states[key] = State(start, words, exact, via)
+                self.pending.append((start, key))
+                return
+        old = states[key]
+        if old.words == words and old.exact == exact:
+            return
+        joined, same = _join(old, words, exact, start)
+        if not same:
+            old.words, old.exact = joined
+            self.pending.append((start, key))
+
+    def _run(self, start: int, key: object, state: State) -> None:
+        end = self.spans[start]
+        summary = self.summaries.get(start)
+        if summary is None:
+            summary = self.summaries[start] = summary_of(self.code[start:end], start)
+        words, exact = state.words, state.exact
+        height = len(words)
+        self.budget -= len(summary.steps) + height // 4 + 1
+        if summary.need > height:
+            if exact:
+                pc = start + next(o for need, o in summary.reaches if need > height)
+                self.underflows.setdefault(start, {})[key] = Fault(pc, state, height)
+                return
+            words = (
+                *(_unknown(start, depth) for depth in range(summary.need, height, -1)), *words
+            )
+            height = summary.need
+        if start in self.underflows:  # found before this state was joined with another
+            self.underflows[start].pop(key, None)
+        if height + summary.rise > self.limit:
+            pc = start + next(o for rise, o in summary.rises if height + rise > self.limit)
+            self.overflows.setdefault(start, {})[key] = Fault(pc, state, height)
+            return
+        if summary.ends == "stop":
+            return
+
+        def entry(depth: int) -> Word | None:
+            word = words[-1 - depth]
+            return word if type(word) is not int or word >= 0 else None
+
+        out = words[: height - summary.need] + tuple(
+            [self._word(value, words, start, entry) for value in summary.out]
+        )
+        if summary.ends != "fall":
+            self._jump(start, summary.target, entry, out, exact, state)
+        if summary.ends != "jump" and end in self.spans:
+            self.targets.setdefault(start, set()).add(end)
+            self._enter(end, out, exact, state)
+
+    def _word(
+        self, value: Value, words: tuple[Word, ...], start: int,
+        entry: Callable[[int], Word | None],
+    ) -> Word:
+        if type(value) is int:
+            return value
+        if type(value) is Entry:
+            return words[-1 - value.depth]
+        if value.depth:  # type: ignore[union-attr]
+            known = constants_of(value, entry)
+            if known is not None:
+                return known
+        return -2 * (start + value.offset) - 1  # type: ignore[union-attr]
+
+    def _jump(
+        self, start: int, target: Value | None, entry: Callable[[int], Word | None],
+        out: tuple[Word, ...], exact: bool, state: State,
+    ) -> None:
+        known = constants_of(target, entry) if target is not None else None
+        if known is None:
+            self.unresolved.add(start)
+            return
+        for destination in (known,) if isinstance(known, int) else known:
+            if destination in self.jumpdests:
+                self.targets.setdefault(start, set()).add(destination)
+                self._enter(destination, out, exact, state)
+            else:
+                self.bad.setdefault(start, set()).add(destination)
+
+    def _block(self, start: int, complete: bool) -> Block:
+        states = tuple(self.states.get(start, {}).values())
+        return Block(
+            start, self.spans[start], self.summaries.get(start), states,
+            tuple(sorted(self.targets.get(start, ()))), bool(states) or not complete,
+            start in self.unresolved, tuple(sorted(self.bad.get(start, ()))),
+            tuple(self.underflows.get(start, {}).values()),
+            tuple(self.overflows.get(start, {}).values()),
+        )
+
+
+_summaries: dict[bytes | tuple[bytes, int], Summary] = {}
+_MAX_SUMMARIES = 50_000
+
+
+def summary_of(code: bytes, start: int) -> Summary:
+    """What a block does; remembered by its bytes, so that an edit costs the blocks it changed."""
+    summary = _summaries.get(code)
+    if summary is None:
+        if len(_summaries) > _MAX_SUMMARIES:
+            _summaries.clear()
+        summary = _summaries[code] = execute(code)
+    if summary.uses_pc:
+        return _summaries.setdefault((code, start), execute(code, start))
+    return summary
+
+
+def _unknown(start: int, depth: int) -> int:
+    """The identity of a word that was there on entry of a block, and of which no more is known."""
+    return -2 * (start * (STACK_LIMIT + 1) + depth) - 2
+
+
+def _join(
+    old: State, words: tuple[Word, ...], exact: bool, start: int
+) -> tuple[tuple[tuple[Word, ...], bool], bool]:
+    """What holds on both ways: words are aligned at the top, deeper ones are forgotten."""
+    height = min(len(old.words), len(words))
+    joined_exact = old.exact and exact and len(old.words) == len(words)
+    mine, theirs = old.words[len(old.words) - height :], words[len(words) - height :]
+    joined = tuple(
+        [
+            a if a == b else _either(a, b, start, height - i)
+            for i, (a, b) in enumerate(zip(mine, theirs, strict=True))
+        ]
     )
+    return (joined, joined_exact), joined == old.words and joined_exact == old.exact
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Words of the stack, top last; if not ``exact``, unknown words may lie below them."""
-
-    words: tuple[Word, ...]
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    state: _State
-    targets: tuple[int, ...] = ()
-    falls: tuple[int, ...] = ()
-    unresolved: bool = False
-    underflow: int | None = None
-    overflow: int | None = None
-
-
-def _block(
-    code: bytes, spans: dict[int, int], start: int, end: _End | None, complete: bool
-) -> Block:
-    if end is None:
-        return Block(start, spans[start], (), not complete, False, (), None, None)
-    good = [target for target in end.targets if _is_jumpdest(code, spans, target)]
-    after = [target for target in end.falls if target in spans]
-    return Block(
-        start, spans[start], tuple(sorted({*good, *after})), True, end.unresolved,
-        tuple(target for target in end.targets if target not in good), end.underflow, end.overflow,
-    )
-
-
-def _is_jumpdest(code: bytes, spans: dict[int, int], pc: int) -> bool:
-    return pc in spans and code[pc] == _JUMPDEST
+def _either(a: Word, b: Word, start: int, depth: int) -> Word:
+    unknown = _unknown(start, depth)
+    if a == unknown:
+        return a
+    x = frozenset((a,)) if isinstance(a, int) else a
+    y = frozenset((b,)) if isinstance(b, int) else b
+    both = x | y
+    if len(both) > _MAX_CONSTANTS or min(both) < 0:
+        return unknown
+    return both
 
 
 def _split(code: bytes) -> dict[int, int]:
     """Start and end of blocks. Push data is skipped from offset 0 on, as the EVM does."""
+    pattern = _block_pattern(tuple(OPCODES))
+    size = len(code)
+    # Push data past the end of the code reads as zeros.
+    ends = [found.end() for found in pattern.finditer(code + b"\0" * 33)]
     spans: dict[int, int] = {}
-    start = pc = 0
-    while pc < len(code):
-        if code[pc] == _JUMPDEST and pc > start:
-            spans[start] = pc
-            start = pc
-        row = opcode_by_code(code[pc])
-        size = 1 + (row.immediate_size if row else 0)
-        if row is None or row.ends_execution or code[pc] in (_JUMP, _JUMPI):
-            spans[start] = min(pc + size, len(code))
-            start = pc + size
-        pc += size
-    if start < len(code):
-        spans[start] = len(code)
+    start = 0
+    for end in ends:
+        if start >= size:
+            break
+        spans[start] = min(end, size)
+        start = end
     return spans
 
 
-def _join(a: _State, b: _State) -> _State:
-    """What holds on both ways: words are aligned at the top, deeper ones are forgotten."""
-    height = min(len(a.words), len(b.words))
-    exact = a.exact and b.exact and len(a.words) == len(b.words)
-    pairs = zip(a.words[len(a.words) - height :], b.words[len(b.words) - height :], strict=True)
-    return _State(tuple(_either(x, y) for x, y in pairs), exact)
+@lru_cache(maxsize=2)
+def _block_pattern(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """A block as a regular expression: matching is far faster than going byte by byte."""
+    defined = {OPCODES[name].code for name in names}
+    ends = {OPCODES[name].code for name in names if OPCODES[name].ends_execution} | {0x56, 0x57}
+    pushes = set(range(0x60, 0x80))
+    plain = defined - ends - pushes - {_JUMPDEST}
+    last = set(range(256)) - plain - pushes - {_JUMPDEST}
+
+    def any_of(codes: set[int]) -> bytes:
+        return b"[" + b"".join(b"\\x%02x" % code for code in sorted(codes)) + b"]"
+
+    push = b"|".join(b"\\x%02x.{%d}" % (code, code - 0x5F) for code in sorted(pushes))
+    return re.compile(
+        b"\\x5b(?:" + any_of(plain) + b"|" + push + b")*+" + any_of(last) + b"?"
+        b"|(?:" + any_of(plain) + b"|" + push + b")++" + any_of(last) + b"?"
+        b"|" + any_of(last), re.DOTALL,
+    )
 
 
-def _either(a: Word, b: Word) -> Word:
-    return None if a is None or b is None else _bounded(a | b)
-
-
-def _bounded(constants: frozenset[int]) -> Word:
-    return constants if len(constants) <= _MOST_CONSTANTS else None
-
-
-def _execute(code: bytes, start: int, end: int, state: _State) -> _End:
-    """The state after a block, and where it goes."""
-    words, exact = list(state.words), state.exact
-    pc = start
-    while pc < end:
-        row = opcode_by_code(code[pc])
-        if row is None:
-            return _End(_State(tuple(words), exact))
-        missing = len(row.inputs) - len(words)
-        if missing > 0:
-            if exact:
-                return _End(_State(tuple(words), exact), underflow=pc)
-            words[:0] = [None] * missing
-        if code[pc] in (_JUMP, _JUMPI):
-            target = words.pop()
-            if code[pc] == _JUMPI:
-                words.pop()
-            return _End(
-                _State(tuple(words), exact), tuple(sorted(target or ())),
-                (pc + 1,) if code[pc] == _JUMPI else (), target is None,
-            )
-        if row.is_push:
-            data = code[pc + 1 : pc + 1 + row.immediate_size]
-            # Push data past the end of the code reads as zeros.
-            words.append(frozenset({int.from_bytes(data.ljust(row.immediate_size, b"\0"), "big")}))
-        elif row.is_dup:
-            words.append(words[-(code[pc] - 0x7F)])
-        elif row.is_swap:
-            depth = code[pc] - 0x8E
-            words[-1], words[-depth] = words[-depth], words[-1]
-        else:
-            taken = [words.pop() for _ in row.inputs]
-            words += [_result(code[pc], pc, taken)] * len(row.outputs)
-        if len(words) > _STACK_LIMIT:
-            return _End(_State(tuple(words[-_STACK_LIMIT:]), exact), overflow=pc)
-        if row.ends_execution:
-            return _End(_State(tuple(words), exact))
-        pc += 1 + row.immediate_size
-    return _End(_State(tuple(words), exact), falls=(end,))
-
-
-def _result(opcode: int, pc: int, taken: list[Word]) -> Word:
-    if opcode == _PC:
-        return frozenset({pc})
-    if opcode not in (_ADD, _SUB, _AND):
-        return None
-    a, b = taken
-    if a is None or b is None:
-        return None
-    return _bounded(frozenset(_fold(opcode, x, y) for x, y in product(a, b)))
-
-
-def _fold(opcode: int, a: int, b: int) -> int:
-    if opcode == _ADD:
-        return (a + b) & _WORD
-    return (a - b) & _WORD if opcode == _SUB else a & b
+def _loops(blocks: dict[int, Block]) -> Iterator[tuple[int, frozenset[int]]]:
+    """Strongly connected components by Tarjan, without recursion."""
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    on_stack: set[int] = set()
+    for root in blocks:
+        if root in index or not blocks[root].reachable:
+            continue
+        work = [(root, iter(blocks[root].successors))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            node, successors = work[-1]
+            for following in successors:
+                if following not in index:
+                    index[following] = low[following] = len(index)
+                    stack.append(following)
+                    on_stack.add(following)
+                    work.append((following, iter(blocks[following].successors)))
+                    break
+                if following in on_stack:
+                    low[node] = min(low[node], index[following])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    members = set()
+                    while True:
+                        member = stack.pop()
+                        on_stack.discard(member)
+                        members.add(member)
+                        if member == node:
+                            break
+                    if len(members) > 1 or node in blocks[node].successors:
+                        yield node, frozenset(members)
