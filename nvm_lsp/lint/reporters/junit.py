@@ -1,0 +1,72 @@
+"""The format ``junit``: a test suite a file, a failed test a finding, for CI that knows tests."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.lint.escaping import visible
+from nvm_lsp.lint.report import FileReport, Report, Reporter, Style
+
+__all__ = ["REPORTER"]
+
+
+def _write(report: Report, stream: TextIO, _style: Style) -> None:
+    from xml.etree import ElementTree  # noqa: PLC0415 -- only this format needs it
+
+    failures = sum(len(file.diagnostics) for file in report.files)
+    errors = sum(len(file.errors) for file in report.files)
+    clean = sum(not file.diagnostics and not file.errors for file in report.files)
+    counts = {"tests": failures + errors + clean, "failures": failures, "errors": errors}
+    root = ElementTree.Element(
+        "testsuites", {"name": "nvm-lsp lint", **_strings(counts), "time": "0"}
+    )
+    for file in report.files:
+        suite = ElementTree.SubElement(root, "testsuite", _suite(file))
+        for failure in file.errors:
+            case = ElementTree.SubElement(suite, "testcase", _case(file.path, "lint"))
+            error = ElementTree.SubElement(case, "error", {
+                "message": _text(failure.message),
+                "type": "internal error" if failure.internal else "unreadable",
+            })
+            error.text = _text(f"{failure.message}\n{failure.hint}".rstrip())
+        for diagnostic in file.diagnostics:
+            name = f"{diagnostic.code} {diagnostic.kind.name}"
+            case = ElementTree.SubElement(suite, "testcase", {
+                **_case(diagnostic.location.path, name),
+                "line": str(diagnostic.location.span.start.line + 1),
+            })
+            found = ElementTree.SubElement(case, "failure", {
+                "message": _text(diagnostic.message), "type": diagnostic.severity.value,
+            })
+            found.text = _text(_body(diagnostic))
+        if not file.diagnostics and not file.errors:
+            ElementTree.SubElement(suite, "testcase", _case(file.path, "lint"))
+    ElementTree.indent(root)
+    stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
+    stream.write(ElementTree.tostring(root, encoding="unicode") + "\n")
+
+
+REPORTER = Reporter("junit", "test results in the XML of JUnit", _write)
+
+
+def _suite(file: FileReport) -> dict[str, str]:
+    failures, errors = len(file.diagnostics), len(file.errors)
+    counts = {"tests": max(failures + errors, 1), "failures": failures, "errors": errors}
+    return {"name": _text(file.path), **_strings(counts), "skipped": "0", "time": "0"}
+
+
+def _case(path: str, name: str) -> dict[str, str]:
+    return {"classname": _text(path), "name": name, "file": _text(path), "time": "0"}
+
+
+def _body(diagnostic: Diagnostic) -> str:
+    return "\n".join(diagnostic.lines())
+
+
+def _strings(counts: dict[str, int]) -> dict[str, str]:
+    return {name: str(count) for name, count in counts.items()}
+
+
+def _text(text: str) -> str:
+    return visible(text, keep="\n\t")
