@@ -7,32 +7,19 @@ their text. It knows nothing of files or of configuration.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from nvm_lsp.configuration import FormatStyle
 from nvm_lsp.opcodes import opcode_by_name
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["MNEMONIC_CASES", "Style", "format_lines", "format_tree"]
+__all__ = ["format_lines", "format_tree"]
 
 INDENT = "    "
 _LONG_CODE = 48
-MNEMONIC_CASES = ("upper", "lower", "keep")
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """The options of ``[tool.nvm-lsp.format]``.
-
-    ``mnemonic_case`` is ``upper``, ``lower`` or ``keep``; ``comment_column`` is where comments
-    behind code begin, counted from zero, further right only where the code reaches past it.
-    """
-
-    mnemonic_case: str = "upper"
-    comment_column: int = 24
-
-
-def format_tree(tree: SyntaxTree, style: Style | None = None) -> str | None:
+def format_tree(tree: SyntaxTree, style: FormatStyle | None = None) -> str | None:
     """The text in our style, None if the file has a line that cannot be parsed.
 
     Formatting twice gives the same as formatting once, and the bytecode stays as it is.
@@ -42,9 +29,9 @@ def format_tree(tree: SyntaxTree, style: Style | None = None) -> str | None:
     return format_lines(tree.lines(), style)
 
 
-def format_lines(lines: Iterable[t.Line], style: Style | None = None) -> str:
+def format_lines(lines: Iterable[t.Line], style: FormatStyle | None = None) -> str:
     """Lines that were parsed without problems, in our style."""
-    style = style or Style()
+    style = style or FormatStyle()
     out: list[str] = []
     run: list[tuple[str, str]] = []  # code and comment of lines that stand together
     depth = 0
@@ -76,7 +63,7 @@ def format_lines(lines: Iterable[t.Line], style: Style | None = None) -> str:
     return "".join(f"{text}\n" for text in out)
 
 
-def _aligned(run: list[tuple[str, str]], style: Style) -> Iterator[str]:
+def _aligned(run: list[tuple[str, str]], style: FormatStyle) -> Iterator[str]:
     """Lines that stand together, their comments in one column.
 
     It is the style's, or the next multiple of four that the code leaves free; code that is longer
@@ -108,7 +95,7 @@ def _indent(statement: t.Statement, depth: int) -> str:
             return ""
 
 
-def _statement(node: t.Statement, text: str, style: Style) -> str:
+def _statement(node: t.Statement, text: str, style: FormatStyle) -> str:
     def show(expression: t.Expression) -> str:
         return _expression(expression, text)
 
@@ -165,7 +152,7 @@ def _macro_head(node: t.MacroDefinition) -> str:
     return head
 
 
-def _mnemonic(word: str, style: Style) -> str:
+def _mnemonic(word: str, style: FormatStyle) -> str:
     known = opcode_by_name(word) is not None or word.upper() == "PUSH"
     if not known or style.mnemonic_case == "keep":
         return word

@@ -11,13 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
-from nvm_lsp.cli.source_files import (
-    Input,
-    complain,
-    fork_argument,
-    print_diagnostics,
-    read_source,
-)
+from nvm_lsp.cli.arguments import complain, fork_argument
+from nvm_lsp.cli.source_files import Input, print_diagnostics, read_source
 from nvm_lsp.diagnostics import diagnostic_json
 
 NAME = "asm"

@@ -7,7 +7,8 @@ import sys
 
 from nvm_lsp.assembler import FileLoader, Unreadable, disassemble
 from nvm_lsp.assembler.expressions import keccak256
-from nvm_lsp.cli.source_files import complain, fork_argument, read_bytecode
+from nvm_lsp.cli.arguments import complain, fork_argument
+from nvm_lsp.cli.source_files import read_bytecode
 from nvm_lsp.opcodes import DEFAULT_FORK
 
 NAME = "disasm"

@@ -6,7 +6,7 @@ import argparse
 import importlib
 from difflib import get_close_matches
 
-from nvm_lsp.cli.source_files import complain
+from nvm_lsp.cli.arguments import complain
 from nvm_lsp.diagnostics import KINDS, Kind
 from nvm_lsp.lint.linter import rules
 from nvm_lsp.opcode_page import opcode_page

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from nvm_lsp.assembler.expressions import checksum_address
-from nvm_lsp.cli.source_files import complain
+from nvm_lsp.cli.arguments import complain
 from nvm_lsp.kernel.gas import CLASSES, EMPTY, PREDECESSOR, overheads
 from nvm_lsp.kernel.image import PROFILES, KernelImage, build, host_forks, sources
 from nvm_lsp.opcodes import DEFAULT_FORK, OPCODES

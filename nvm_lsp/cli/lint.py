@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nvm_lsp.assembler import FileLoader, Unreadable, assemble
-from nvm_lsp.cli.source_files import STDIN, complain, fork_argument, read_source
+from nvm_lsp.cli.arguments import complain, fork_argument
+from nvm_lsp.cli.source_files import read_source
+from nvm_lsp.cli.walk import STDIN
 from nvm_lsp.diagnostics import Diagnostic, diagnostic_json
 from nvm_lsp.lint.linter import check
 

@@ -11,14 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
+from nvm_lsp.cli.arguments import complain, fork_argument
 from nvm_lsp.cli.progress import Progress
-from nvm_lsp.cli.source_files import (
-    Input,
-    complain,
-    fork_argument,
-    print_diagnostics,
-    read_input,
-)
+from nvm_lsp.cli.source_files import Input, print_diagnostics, read_input
 from nvm_lsp.runner.prepare import prepare
 from nvm_lsp.runner.probes import Plan
 from nvm_lsp.runner.run import Request, Run

@@ -14,23 +14,18 @@ from nvm_lsp.assembler.loader import (
     parse_hex_file,
     read_bytes,
 )
+from nvm_lsp.cli.walk import STDIN
 from nvm_lsp.diagnostics import Diagnostic, Severity
-from nvm_lsp.opcodes import FORKS, find_fork
 from nvm_lsp.source import split_lines
 from nvm_lsp.syntax import SyntaxTree, parse_lines
 
 __all__ = [
     "Input",
-    "complain",
-    "fork_argument",
     "print_diagnostics",
     "read_bytecode",
     "read_input",
     "read_source",
 ]
-
-STDIN = "-"
-
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -40,14 +35,6 @@ class Input:
     bytecode: bytes | None = None
     tree: SyntaxTree | None = None
     loader: FileLoader | None = None
-
-
-def complain(message: str, hint: str = "") -> int:
-    """Says on stderr what is wrong with the usage or the input; the exit code for it."""
-    print(f"nvm-lsp: {message}", file=sys.stderr)
-    if hint:
-        print(f"  hint: {hint}", file=sys.stderr)
-    return 2
 
 
 def read_source(argument: str, stdin_name: str = STDIN) -> Input | Unreadable:
@@ -92,22 +79,6 @@ def read_input(argument: str) -> Input | Unreadable:
     if isinstance(text, Unreadable):
         return text
     return Input(argument, tree=parse_lines(argument, split_lines(text)), loader=FileLoader())
-
-
-def fork_argument(name: str) -> str:
-    """An argparse type: the name of a fork.
-
-    Raises:
-        argparse.ArgumentTypeError: there is no such fork.
-    """
-    import argparse  # noqa: PLC0415 -- only commands with this option need it
-    from difflib import get_close_matches  # noqa: PLC0415
-
-    if find_fork(name) is None:
-        near = get_close_matches(name.lower(), FORKS, n=1)
-        hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(FORKS)
-        raise argparse.ArgumentTypeError(f"unknown fork {name!r}; {hint}")
-    return name.lower()
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> int:

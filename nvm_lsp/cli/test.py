@@ -11,8 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nvm_lsp.cli.arguments import complain, fork_argument
 from nvm_lsp.cli.run import add_build_arguments, build_options, seconds
-from nvm_lsp.cli.source_files import complain, fork_argument, print_diagnostics
+from nvm_lsp.cli.source_files import print_diagnostics
 
 if TYPE_CHECKING:
     from nvm_lsp.runner.expectations import Expectation

@@ -2,7 +2,7 @@
 
 A contract's test often holds a program as a hexadecimal literal. A line in the program,
 ``#@ matches test/Wallet.t.sol "0x6003…"``, or an entry of ``[[tool.nvm-lsp.verify]]`` in
-pyproject.toml with ``program``, ``file`` and ``starts``, binds the two; this command fails when
+the configuration with ``program``, ``file`` and ``starts``, binds the two; this command fails when
 they part.
 """
 
@@ -13,15 +13,15 @@ import difflib
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from nvm_lsp.assembler import FileLoader, Unreadable, assemble, disassemble
 from nvm_lsp.assembler.loader import read_bytes
-from nvm_lsp.cli.fmt import tool_section
-from nvm_lsp.cli.source_files import complain, print_diagnostics, read_source
+from nvm_lsp.cli.arguments import complain, complain_of_configuration
+from nvm_lsp.cli.source_files import print_diagnostics, read_source
+from nvm_lsp.cli.walk import files_of
+from nvm_lsp.configuration import Configuration, Configurations
 
 NAME = "verify"
 HELP = "check that programs equal the bytecode written elsewhere"
@@ -42,14 +42,14 @@ class _Binding:
     starts: str
 
 
-class _ManifestError(Exception):
-    """A manifest that cannot be used."""
+class _BadLineError(Exception):
+    """A line of a program that binds it to nothing."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", default=["."],
-        help="programs, or folders with programs and a pyproject.toml (default: here)",
+        help="programs, or folders with programs and their configuration (default: here)",
     )
 
 
@@ -57,13 +57,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Checks all bindings; 1 if a program and its bytecode differ, 2 if one cannot be read."""
     bindings: list[_Binding] = []
     code = 0
+    known = Configurations()
     for path in arguments.paths:
         if not os.path.exists(path):
             return complain(f"no such file: {path}")
         try:
-            bindings += _bindings(path)
-        except _ManifestError as error:
+            bindings += _bindings(path, known)
+        except _BadLineError as error:
             return complain(str(error))
+    if complain_of_configuration(known):
+        return 2
     if not bindings:
         print("nothing to verify: no program has a #@ matches line", file=sys.stderr)
         return 0
@@ -72,13 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _bindings(path: str) -> Iterator[_Binding]:
-    files = sorted(str(f) for f in Path(path).rglob("*.easm")) if os.path.isdir(path) else [path]
-    for file in files:
+def _bindings(path: str, known: Configurations) -> Iterator[_Binding]:
+    for file in files_of([path], known):
         yield from _of_program(file)
-    manifest = Path(path) / "pyproject.toml"
-    if manifest.is_file():
-        yield from _of_manifest(manifest)
+    if os.path.isdir(path):
+        yield from _of_manifest(path, known.of(path))
 
 
 def _of_program(program: str) -> Iterator[_Binding]:
@@ -91,7 +92,7 @@ def _of_program(program: str) -> Iterator[_Binding]:
             continue
         found = _MATCHES.fullmatch(comment.body)
         if found is None:
-            raise _ManifestError(
+            raise _BadLineError(
                 f'{program}:{number + 1}: a line reads #@ matches path "0x6003…", not '
                 f"{comment.text!r}"
             )
@@ -99,27 +100,16 @@ def _of_program(program: str) -> Iterator[_Binding]:
         yield _Binding(f"{program}:{number + 1}", program, file, found["starts"] or "0x")
 
 
-def _of_manifest(manifest: Path) -> Iterator[_Binding]:
-    try:
-        document = tomllib.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _ManifestError(f"{manifest}: {error}") from error
-    rows = tool_section(document, "verify")
-    for row in rows if isinstance(rows, list) else [] if rows is None else [rows]:
-        known = {"program", "file", "starts"}
-        if (
-            not isinstance(row, dict)
-            or not {"program", "file"} <= set(row) <= known
-            or not all(isinstance(value, str) for value in row.values())
-        ):
-            raise _ManifestError(
-                f"{manifest}: an entry of [[tool.nvm-lsp.verify]] has program, file and starts, "
-                "each a string"
-            )
+def _of_manifest(folder: str, configuration: Configuration) -> Iterator[_Binding]:
+    """The entries of ``[[tool.nvm-lsp.verify]]``, if the configuration is this folder's own."""
+    if configuration.path is None or not os.path.samefile(folder, configuration.folder):
+        return
+    for entry in configuration.settings.verify:
         yield _Binding(
-            str(manifest), str(manifest.parent / row["program"]),
-            str(manifest.parent / row["file"]),
-            row.get("starts", "0x").rstrip("….")
+            os.path.join(folder, os.path.basename(configuration.path)),
+            os.path.join(folder, entry.program),
+            os.path.join(folder, entry.file),
+            entry.starts.rstrip("….") or "0x",
         )
 
 

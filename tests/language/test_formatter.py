@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from test_properties import TEXTS, WORDS
 
 from nvm_lsp.assembler import assemble_text
-from nvm_lsp.formatter import Style, format_tree
+from nvm_lsp.configuration import FormatStyle
+from nvm_lsp.formatter import format_tree
 from nvm_lsp.syntax import parse
 
 STYLES = st.builds(
-    Style, st.sampled_from(["upper", "lower", "keep"]), st.integers(min_value=0, max_value=60)
+    FormatStyle,
+    st.sampled_from(["upper", "lower", "keep"]),
+    st.integers(min_value=0, max_value=60),
 )
 OPERATORS = ["+", "-", "*", "/", "%", "<<", ">>", "&", "|", "^", "==", "<", ">=", "&&", "||"]
 EXPRESSIONS = st.recursive(
