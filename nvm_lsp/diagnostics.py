@@ -5,6 +5,7 @@ It knows neither what finds a flaw nor how a diagnostic is shown.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,11 +17,13 @@ from nvm_lsp.source import Location, Span
 
 __all__ = [
     "KINDS",
+    "OWN_PREFIXES",
     "Applicability",
     "Diagnostic",
     "Edit",
     "Fix",
     "Kind",
+    "KindTakenError",
     "Problem",
     "Related",
     "Severity",
@@ -73,17 +76,50 @@ _KINDS: dict[str, Kind] = {}
 #: Every kind that was defined, by code.
 KINDS: Mapping[str, Kind] = MappingProxyType(_KINDS)
 
+_OWN = "nvm_lsp"
+#: Letters that begin the codes of nvm-lsp itself, defined yet or not; others' begin otherwise.
+OWN_PREFIXES = frozenset({
+    "ASM", "CFG", "EXP", "FMT", "GAS", "IMP", "JMP", "LBL", "LNT", "MAC", "MEM", "NVM", "OPC",
+    "PRB", "SCN", "SEC", "STK", "STY", "SUP", "SYN",
+})
+_prefix_owners: dict[str, str] = dict.fromkeys(OWN_PREFIXES, _OWN)
+
+
+class KindTakenError(ValueError):
+    """A code, its letters or a name belong to another kind. ``owner`` is that one's package."""
+
+    def __init__(self, message: str, owner: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+
 
 def define_kind(
-    code: str, name: str, page: str, severity: Severity = Severity.ERROR
+    code: str, name: str, page: str, severity: Severity = Severity.ERROR, *, module: str = ""
 ) -> Kind:
     """Defines a kind of flaw once for all.
 
+    ``module`` is the name of the module that defines it, the caller's unless given. The letters
+    that a code begins with belong to the first package that uses them.
+
     Raises:
-        ValueError: the code or the name is taken.
+        KindTakenError: the code, its letters or the name are taken.
+        ValueError: the code is not letters and digits, as in ABC001.
     """
-    if code in _KINDS or any(kind.name == name for kind in _KINDS.values()):
-        raise ValueError(f"diagnostic {code} ({name}) is defined already")
+    definer = (module or str(sys._getframe(1).f_globals.get("__name__"))).partition(".")[0]
+    prefix = code.rstrip("0123456789")
+    if not (prefix.isascii() and prefix.isalpha() and prefix.isupper() and prefix != code):
+        raise ValueError(f"a code is capital letters and digits, as in ABC001, not {code!r}")
+    owner = _prefix_owners.setdefault(prefix, definer)
+    if owner != definer and not (definer == _OWN and prefix in OWN_PREFIXES):
+        raise KindTakenError(f"codes that begin with {prefix} belong to {owner}", owner)
+    if code in _KINDS:
+        raise KindTakenError(f"diagnostic {code} is defined already", owner)
+    twin = next((kind for kind in _KINDS.values() if kind.name == name), None)
+    if twin is not None:
+        owner = _prefix_owners[twin.code.rstrip("0123456789")]
+        if definer != _OWN or owner == _OWN:
+            raise KindTakenError(f"{twin.code} is named {name} already", owner)
+        del _KINDS[twin.code]  # a plugin was loaded first, and cannot have that name
     _KINDS[code] = kind = Kind(code, name, severity, cleandoc(page))
     return kind
 

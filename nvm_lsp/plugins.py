@@ -1,46 +1,439 @@
 """Finding, loading and isolating plugins; it does not know what they provide.
 
 Built-in plugins are named here as modules and loaded only when a hook that they serve is called,
-so that linting never pays for execution.
+so that linting never pays for execution. Plugins of others come from the entry-point group
+``nvm_lsp`` of what is installed. Each call of theirs goes through `ask`: what raises, takes too
+long or gives rubbish costs the plugin's own result, is said once, and in the end the plugin.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
-from importlib.metadata import entry_points
-from typing import Any
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
 
 import pluggy
 
 from nvm_lsp import hookspecs
-from nvm_lsp.hookspecs import BackendEntry
+from nvm_lsp.diagnostics import KindTakenError
+from nvm_lsp.hookspecs import API_ATTRIBUTE, API_VERSION, BackendEntry
 
-__all__ = ["PluginFailure", "backends", "call", "failures", "manager"]
+__all__ = [
+    "ClashError",
+    "Plugin",
+    "PluginError",
+    "PluginFailure",
+    "add_chains",
+    "ask",
+    "backends",
+    "call",
+    "clashes",
+    "disable",
+    "failures",
+    "find",
+    "hooks_of",
+    "installed",
+    "is_built_in",
+    "listen",
+    "manager",
+    "named",
+    "note_clash",
+    "off",
+    "refuse",
+    "refuse_clashes",
+]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+E = TypeVar("E")
 
 #: The built-in plugins, by the hook that they serve.
 _BUILT_IN = {
     "nvm_lsp_rules": ("nvm_lsp.lint.rules",),
     "nvm_lsp_reporters": ("nvm_lsp.lint.reporters",),
     "nvm_lsp_backends": ("nvm_lsp.runner.backend",),
+    "nvm_lsp_forks": ("nvm_lsp.osaka",),
+    "nvm_lsp_opcodes": ("nvm_lsp.osaka",),
+    "nvm_lsp_commands": ("nvm_lsp.cli.main",),
+    "nvm_lsp_importers": ("nvm_lsp.importer",),
+    "nvm_lsp_state_providers": ("nvm_lsp.runner.state_provider",),
 }
+_OWN = "nvm-lsp"
+#: Failures after which a plugin is not called any more in this process.
+_PATIENCE = 3
+#: Seconds that a call may take: loading, a rule over a program, an answer in the editor.
+_SECONDS_VARIABLE = "NVM_LSP_PLUGIN_SECONDS"
+_SECONDS = 10.0
+
+
+class PluginError(ValueError):
+    """What a plugin should have given is not there; the message names the plugin and why."""
+
+
+class ClashError(Exception):
+    """Two plugins define the same codes, so that no finding could be told from another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin of somebody else's that is installed. ``why_off`` is empty if it is on."""
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+    why_off: str = ""
+
+    @property
+    def package(self) -> str:
+        """The package of Python that it lies in."""
+        return self.target.partition(":")[0].partition(".")[0]
+
+    @property
+    def label(self) -> str:
+        """Its name, with that of its package where the two differ."""
+        package = f"{self.distribution} {self.version}".strip()
+        return f"{self.name} ({package})" if package else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class PluginFailure:
-    """A plugin that could not be loaded or raised, and in which hook."""
+    """What a plugin did wrong, and in which hook. ``place`` is ``file:line``, if it is known."""
 
     plugin: str
     hook: str
     message: str
+    place: str = ""
+    trace: str = ""
+    switched_off: bool = False
+
+    @property
+    def text(self) -> str:
+        """The failure in one line."""
+        place = f" at {self.place}" if self.place else ""
+        off_ = "; it is switched off until the next start" if self.switched_off else ""
+        return f"plugin {self.plugin} failed in {self.hook}{place}: {self.message}{off_}"
 
 
 _failures: list[PluginFailure] = []
+_counts: Counter[str] = Counter()
+_off: dict[str, str] = {}
+_clashes: list[str] = []
+_plugins: dict[str, Plugin] = {}
+_listeners: list[Callable[[PluginFailure], None]] = []
+
+
+# Calling ------------------------------------------------------------------------------------------
+
+
+def call(hook: str) -> Iterator[tuple[str, Any]]:
+    """What each plugin gives for a hook, item by item, with the plugin's name.
+
+    Built-in ones come first, so that no plugin takes a name away from them; those of others are
+    loaded only if the caller goes on to them.
+    """
+    registered = _manager()
+    for module in _BUILT_IN.get(hook, ()):
+        if not registered.has_plugin(module):
+            registered.register(importlib.import_module(module), name=module)
+        yield from _items(module, hook, getattr(registered.get_plugin(module), hook))
+    for implementation in sorted(
+        getattr(manager().hook, hook).get_hookimpls(), key=lambda found: found.plugin_name
+    ):
+        if implementation.plugin_name in _BUILT_IN.get(hook, ()):
+            continue
+        if implementation.hookwrapper or implementation.wrapper:
+            refuse(implementation.plugin_name, hook, "hooks here know no wrappers")
+            continue
+        yield from _items(implementation.plugin_name, hook, implementation.function)
+
+
+def _items(plugin: str, hook: str, function: Callable[[], Iterable[Any]]) -> Iterator[
+    tuple[str, Any]
+]:
+    nothing: list[Any] = []
+    for item in ask(plugin, hook, lambda: list(function()), nothing):
+        yield plugin, item
+
+
+def ask(
+    plugin: str,
+    hook: str,
+    function: Callable[[], T],
+    default: T,
+    *,
+    flaw: Callable[[T], str] | None = None,
+    seconds: float = _SECONDS,
+) -> T:
+    """What a plugin's function gives, or the default where it fails or is switched off.
+
+    ``flaw`` says what is wrong with a result, nothing if it is right. What is built in has no limit
+    of time.
+    """
+    if plugin in _off:
+        return default
+    try:
+        if is_built_in(plugin):
+            result = function()
+        else:
+            result = _limited(function, seconds)
+        problem = flaw(result) if flaw is not None else ""
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
+        _fail(plugin, hook, error)
+        return default
+    if problem:
+        refuse(plugin, hook, problem)
+        return default
+    return result
+
+
+def _limited(function: Callable[[], T], seconds: float) -> T:
+    from nvm_lsp.watchdog import limited  # noqa: PLC0415 -- only for plugins of others
+
+    with contextlib.suppress(KeyError, ValueError):
+        seconds = float(os.environ[_SECONDS_VARIABLE])
+    return limited(function, seconds)
+
+
+def named(hook: str, kind: type[E]) -> dict[str, E]:
+    """The entries of a hook by name; the first of a name counts.
+
+    The ``load`` of an entry of somebody else's raises `PluginError`, and nothing but that.
+    """
+    found: dict[str, E] = {}
+    for plugin, entry in call(hook):
+        name = _name_of(plugin, hook, kind, entry)
+        if name in found:
+            refuse(plugin, hook, f"{name} exists already")
+        elif name:
+            found[name] = _guarded(plugin, hook, entry)
+    return found
+
+
+def find(hook: str, kind: type[E], name: str) -> E | None:
+    """The entry of that name; no plugin of others is loaded if a built-in one has it."""
+    for plugin, entry in call(hook):
+        if _name_of(plugin, hook, kind, entry) == name:
+            found: E = _guarded(plugin, hook, entry)
+            return found
+    return None
+
+
+def backends() -> dict[str, BackendEntry]:
+    """The execution backends by name."""
+    return named("nvm_lsp_backends", BackendEntry)
+
+
+def add_chains() -> None:
+    """Registers the forks and opcodes of plugins; `nvm_lsp.opcodes` calls it once a process."""
+    from nvm_lsp import chain  # noqa: PLC0415 -- only a process that looks at opcodes needs it
+
+    for plugin, fork in call("nvm_lsp_forks"):
+        _add(plugin, "nvm_lsp_forks", chain.ForkEntry, fork, chain.register_fork)
+    for plugin, opcode in call("nvm_lsp_opcodes"):
+        _add(plugin, "nvm_lsp_opcodes", chain.OpcodeEntry, opcode, chain.register_opcode)
+
+
+def _add(
+    plugin: str, hook: str, kind: type[E], entry: object, register: Callable[[E], None]
+) -> None:
+    if not isinstance(entry, kind):
+        refuse(plugin, hook, f"{_shown(entry)} is no {kind.__name__}")
+        return
+    try:
+        register(entry)
+    except Exception as error:  # fields of any type
+        refuse(plugin, hook, str(error) or type(error).__name__)
+
+
+def _name_of(plugin: str, hook: str, kind: type[Any], entry: Any) -> str:
+    if not isinstance(entry, kind):
+        refuse(plugin, hook, f"{_shown(entry)} is no {kind.__name__}")
+        return ""
+    name = getattr(entry, "name", None)
+    if not isinstance(name, str) or not name:
+        refuse(plugin, hook, f"a {kind.__name__} needs a name, not {_shown(name)}")
+        return ""
+    return name
+
+
+def _guarded(plugin: str, hook: str, entry: Any) -> Any:
+    load = getattr(entry, "load", None)
+    if load is None or is_built_in(plugin):
+        return entry
+
+    def guarded() -> Any:
+        before = len(_failures)
+        nothing = object()
+        result = ask(plugin, hook, load, nothing)
+        if result is nothing:
+            said = _failures[-1].text if len(_failures) > before else (
+                f"plugin {plugin} is switched off: {_off.get(plugin, '')}"
+            )
+            raise PluginError(said)
+        return result
+
+    return replace(entry, load=guarded)
+
+
+def _shown(value: Any) -> str:
+    """A value of a stranger's in a message; even its repr may raise or be endless."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"an object of {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+# Finding ------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _manager() -> pluggy.PluginManager:
+    made = pluggy.PluginManager(hookspecs.GROUP)
+    made.add_hookspecs(hookspecs)
+    return made
+
+
+@lru_cache(maxsize=1)
+def manager() -> pluggy.PluginManager:
+    """The plugin manager, with the plugins of the entry-point group registered."""
+    registered = _manager()
+    for plugin, entry in _entry_points():
+        _plugins[plugin.name] = plugin
+        if plugin.why_off:
+            _off.setdefault(plugin.name, plugin.why_off)
+            continue
+        _register(registered, plugin, entry)
+    return registered
+
+
+def installed() -> tuple[Plugin, ...]:
+    """The plugins of others that are installed, loaded or not."""
+    manager()
+    return tuple(
+        replace(plugin, why_off=_off.get(plugin.name, "")) for plugin in _plugins.values()
+    )
+
+
+def hooks_of(plugin: str) -> tuple[str, ...]:
+    """The hooks that a plugin serves, none if it is not loaded."""
+    found = manager().get_plugin(plugin)
+    callers = (manager().get_hookcallers(found) if found is not None else None) or []
+    return tuple(sorted(caller.name for caller in callers))
+
+
+def is_built_in(plugin: str) -> bool:
+    """Whether a plugin is nvm-lsp's own."""
+    if any(plugin in modules for modules in _BUILT_IN.values()):
+        return True
+    found = _plugins.get(plugin)
+    return found is not None and found.distribution == _OWN
+
+
+def _entry_points() -> Iterator[tuple[Plugin, EntryPoint]]:
+    """The entry points of the group, each with what is known of it before it is loaded."""
+    entries = sorted(entry_points(group=hookspecs.GROUP), key=lambda entry: entry.name)
+    if not entries:
+        return
+    # Only now, as most have no plugins.
+    from nvm_lsp import plugin_settings as settings  # noqa: PLC0415
+
+    allowed = settings.third_party_allowed()
+    try:
+        unwanted = settings.disabled()
+    except settings.SettingsError as error:
+        unwanted = frozenset()
+        refuse("settings", "loading", str(error))
+    names: set[str] = set()
+    for entry in entries:
+        package = entry.dist.name if entry.dist is not None else ""
+        name = entry.name if entry.name not in names else f"{package}.{entry.name}"
+        names.add(name)
+        why = ""
+        if package != _OWN:
+            if not allowed:
+                why = "NVM_LSP_PLUGINS is 0"
+            elif {settings.canonical(name), settings.canonical(package)} & unwanted:
+                why = f"disabled in {settings.settings_file()}"
+        version = entry.dist.version if entry.dist is not None else ""
+        yield Plugin(name, package, version, entry.value, why), entry
+
+
+def _register(registered: pluggy.PluginManager, plugin: Plugin, entry: EntryPoint) -> None:
+    def load() -> bool:
+        found = entry.load()
+        _check_version(plugin, found)
+        _check_names(plugin.name, found)
+        registered.register(found, name=plugin.name)
+        return True
+
+    if not ask(plugin.name, "loading", load, False):
+        _off.setdefault(plugin.name, "it could not be loaded")
+        if registered.has_plugin(plugin.name):
+            registered.unregister(name=plugin.name)
+
+
+def _check_version(plugin: Plugin, found: Any) -> None:
+    """Compares the API version that a plugin was written for with ours."""
+    wanted = getattr(found, API_ATTRIBUTE, API_VERSION)
+    try:
+        major, minor = map(int, str(wanted).split("."))
+    except ValueError:
+        raise PluginError(
+            f'{API_ATTRIBUTE} must be a version like "{API_VERSION}", not {_shown(wanted)}'
+        ) from None
+    ours = tuple(map(int, API_VERSION.split(".")))
+    if major != ours[0] or minor > ours[1]:
+        newer = (major, minor) > ours
+        raise PluginError(
+            f"it was written for version {wanted} of the plugin API, and this nvm-lsp has "
+            f"{API_VERSION}; install a newer version of {'nvm-lsp' if newer else plugin.label}"
+        )
+
+
+def _check_names(plugin: str, found: Any) -> None:
+    """Says which functions look like hooks and are none; the others are used nevertheless."""
+    known = [name for name in vars(hookspecs) if name.startswith("nvm_lsp_")]
+    for name in dir(found):
+        if not name.startswith("nvm_lsp_") or name == API_ATTRIBUTE:
+            continue
+        value = getattr(found, name)
+        if not callable(value):
+            continue
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            refuse(plugin, name, f"there is no hook of that name{hint}", counts=False)
+        elif not hasattr(value, f"{hookspecs.GROUP}_impl"):
+            refuse(plugin, name, "it is not marked with hookimpl, so it is not used", counts=False)
+
+
+def disable(names: Iterable[str], why: str) -> None:
+    """Switches plugins off for this process, as a project's configuration does."""
+    from nvm_lsp.plugin_settings import canonical  # noqa: PLC0415 -- only where something is off
+
+    unwanted = set(map(canonical, names))
+    if not unwanted:
+        return
+    for plugin, _ in _entry_points():
+        if plugin.distribution != _OWN and unwanted & {
+            canonical(plugin.name), canonical(plugin.distribution)
+        }:
+            _off[plugin.name] = why
+
+
+# Failing ------------------------------------------------------------------------------------------
 
 
 def failures() -> tuple[PluginFailure, ...]:
@@ -48,55 +441,95 @@ def failures() -> tuple[PluginFailure, ...]:
     return tuple(_failures)
 
 
-@lru_cache(maxsize=1)
-def manager() -> pluggy.PluginManager:
-    """The plugin manager, with the plugins of the entry-point group registered."""
-    manager_ = pluggy.PluginManager(hookspecs.GROUP)
-    manager_.add_hookspecs(hookspecs)
-    for entry in entry_points(group=hookspecs.GROUP):
-        try:
-            manager_.register(entry.load(), name=entry.name)
-        except Exception as error:  # a foreign plugin may raise anything
-            _fail(entry.name, "loading", error)
-    return manager_
+def off() -> dict[str, str]:
+    """The plugins that are switched off, and why."""
+    return dict(_off)
 
 
-def call(hook: str) -> Iterator[tuple[str, Any]]:
-    """What each plugin gives for a hook, item by item, with the plugin's name.
+def listen(listener: Callable[[PluginFailure], None]) -> None:
+    """Has failures told to somebody who can show them; otherwise they go to Python's log."""
+    _listeners.append(listener)
 
-    A plugin that raises costs nothing but its own items.
+
+def refuse(plugin: str, hook: str, problem: str, *, counts: bool = True) -> None:
+    """Says that a plugin has given something that cannot be used."""
+    _fail(plugin, hook, PluginError(problem), counts=counts)
+
+
+def _fail(
+    plugin: str, hook: str, error: BaseException, *, counts: bool = True
+) -> None:
+    known = _plugins.get(plugin)
+    if isinstance(error, KindTakenError) and known is not None and error.owner != known.package:
+        note_clash(plugin, error.owner, str(error))
+    overtime = type(error).__name__ == "OvertimeError"
+    _counts[plugin] += counts
+    switch = not is_built_in(plugin) and (overtime or _counts[plugin] >= _PATIENCE)
+    message = str(error) if isinstance(error, PluginError) or overtime else (
+        f"{type(error).__name__}: {error}"
+    )
+    if len(message) > 400:
+        message = f"{message[:397]}..."
+    failure = PluginFailure(
+        known.label if known is not None else plugin, hook, message, _place(error),
+        "".join(traceback.format_exception(error)), switch and plugin not in _off,
+    )
+    if switch:
+        _off.setdefault(plugin, f"it failed in {hook}: {message}")
+    again = any(
+        (f.plugin, f.hook, f.message) == (failure.plugin, hook, message) for f in _failures
+    )
+    _failures.append(failure)
+    if again and not failure.switched_off:
+        return  # said already
+    from nvm_lsp.plugin_settings import write_log  # noqa: PLC0415 -- only when things went wrong
+
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+    write_log(f"{stamp} {failure.text}\n{failure.trace}\n")
+    for listener in _listeners:
+        listener(failure)
+    if not _listeners:
+        log.warning("%s", failure.text, exc_info=error)
+
+
+def _place(error: BaseException) -> str:
+    """Where in the plugin's files it happened; empty if the fault shows in ours alone."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    own = (os.path.dirname(__file__) + os.sep, os.path.dirname(pluggy.__file__) + os.sep)
+    frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
+    for frame in reversed(frames):
+        if not frame.filename.startswith((*own, "<frozen")):
+            return f"{frame.filename}:{frame.lineno}"
+    return ""
+
+
+# Codes --------------------------------------------------------------------------------------------
+
+
+def clashes() -> tuple[str, ...]:
+    """Codes and names of findings that two plugins claim, in words; known once they are loaded."""
+    return tuple(_clashes)
+
+
+def refuse_clashes() -> None:
+    """Ends a command that would show findings which mean two things.
+
+    Raises:
+        ClashError: there are such findings.
     """
-    manager_ = manager()
-    for module in _BUILT_IN.get(hook, ()):
-        if not manager_.has_plugin(module):
-            manager_.register(importlib.import_module(module), name=module)
-    # Built-in ones first, so that no plugin takes a name away from them.
-    built_in = _BUILT_IN.get(hook, ())
-    for implementation in sorted(
-        getattr(manager_.hook, hook).get_hookimpls(), key=lambda i: i.plugin_name not in built_in
-    ):
-        try:
-            items = list(implementation.function())
-        except Exception as error:  # as above
-            _fail(implementation.plugin_name, hook, error)
-            continue
-        for item in items:
-            yield implementation.plugin_name, item
+    manager()
+    if _clashes:
+        raise ClashError(_clashes[0])
 
 
-def backends() -> dict[str, BackendEntry]:
-    """The execution backends by name; the first of a name counts."""
-    found: dict[str, BackendEntry] = {}
-    for plugin, entry in call("nvm_lsp_backends"):
-        if not isinstance(entry, BackendEntry):
-            _fail(plugin, "nvm_lsp_backends", TypeError(f"{entry!r} is no BackendEntry"))
-        elif entry.name in found:
-            _fail(plugin, "nvm_lsp_backends", ValueError(f"backend {entry.name} exists already"))
-        else:
-            found[entry.name] = entry
-    return found
-
-
-def _fail(plugin: str, hook: str, error: Exception) -> None:
-    log.warning("plugin %s failed in %s", plugin, hook, exc_info=error)
-    _failures.append(PluginFailure(plugin, hook, f"{type(error).__name__}: {error}"))
+def note_clash(plugin: str, owner: str, what: str) -> None:
+    """Says that two plugins claim the same; ``owner`` is a plugin or a package."""
+    first = next((p.label for p in _plugins.values() if owner in (p.name, p.package)), owner)
+    second = _plugins[plugin].label if plugin in _plugins else plugin
+    text = (
+        f"plugins {first} and {second} clash: {what}; switch one off: "
+        f"nvm-lsp plugins disable {plugin}"
+    )
+    if text not in _clashes:
+        _clashes.append(text)

@@ -43,6 +43,6 @@ def rule(code: str, name: str, severity: Severity = Severity.WARNING) -> Callabl
 
     def make(check: Check) -> Rule:
         page = sys.modules[check.__module__].__doc__ or ""
-        return Rule(define_kind(code, name, page, severity), check)
+        return Rule(define_kind(code, name, page, severity, module=check.__module__), check)
 
     return make
