@@ -1,27 +1,38 @@
-"""The opcode table, one row an opcode, and the forks that brought them; it knows no syntax."""
+"""The opcode table, one row an opcode, and the forks that brought them; it knows no syntax.
+
+The rows here are those of Ethereum to Prague. Later forks and other chains are added by plugins,
+built in or not, when the table is first looked at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
+from threading import Lock
 from types import MappingProxyType
+from typing import TypeVar
 
 __all__ = [
     "ALIASES",
     "DEFAULT_FORK",
     "FORKS",
+    "FORK_STEP",
     "OPCODES",
     "Fork",
     "InstructionSet",
     "Opcode",
     "find_fork",
     "instruction_set",
+    "lineage",
     "nearest_mnemonics",
     "opcode_by_code",
     "opcode_by_name",
     "register_fork",
+    "register_opcode",
+    "withdraw",
 ]
 
 
@@ -76,14 +87,24 @@ class Opcode:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """A set of rules of the execution layer; ``index`` orders forks by age."""
+    """A set of rules of the execution layer.
+
+    ``index`` orders forks: one that is greater or equal has the other's rules, where one comes from
+    the other at all. ``base`` is the fork whose rules it extends, nothing for the first. ``gas``
+    holds the static gas of the opcodes that it prices anew, by mnemonic.
+    """
 
     name: str
     index: int
     year: int
     summary: str
+    base: str = ""
+    gas: tuple[tuple[str, int], ...] = ()
 
 
+#: What the indexes of Ethereum's forks differ by: between two there is room for other chains, which
+#: have the rules of the older one, but not those of the newer.
+FORK_STEP = 100
 # Comparing names is quadratic; what is longer than this is no misspelled mnemonic.
 _LONGEST_GUESS = 24
 _TERMINATORS = frozenset({0x00, 0xF3, 0xFD, 0xFE, 0xFF})
@@ -106,7 +127,11 @@ def _forks() -> dict[str, Fork]:
         ("cancun", 2024, "TLOAD, TSTORE, MCOPY, BLOBHASH, BLOBBASEFEE."),
         ("prague", 2025, "Set-code transactions (EIP-7702), BLS12-381 precompiles."),
     ]
-    return {name: Fork(name, i, year, text) for i, (name, year, text) in enumerate(rows)}
+    bases = ["", *(name for name, _, _ in rows)]
+    return {
+        name: Fork(name, i * FORK_STEP, year, text, bases[i])
+        for i, (name, year, text) in enumerate(rows)
+    }
 
 
 _Row = tuple[int, str, str, str, int, str, str, str, str]
@@ -371,13 +396,55 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(", ")) if text else ()
 
 
+_Value = TypeVar("_Value")
+
+
+class _Extended(Mapping[str, _Value]):
+    """A table as it is when plugins have added to it."""
+
+    def __init__(self, rows: dict[str, _Value]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: str) -> _Value:
+        if not _extended:
+            _extend()
+        return self._rows[key]
+
+    def __iter__(self) -> Iterator[str]:
+        if not _extended:
+            _extend()
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        if not _extended:
+            _extend()
+        return len(self._rows)
+
+
 _FORKS = _forks()
 _OPCODES = _table()
+_once = Lock()
+_extended = False
+
+
+def _extend() -> None:
+    """Lets plugins add forks and opcodes, once a process.
+
+    Whoever looks something up meanwhile, in this thread or another, sees what is there so far: to
+    wait would be to wait for a plugin that may ask, too.
+    """
+    global _extended
+    with _once:
+        first, _extended = not _extended, True
+    if first:
+        # By name, because it stands above this module and is needed only here.
+        importlib.import_module("nvm_lsp.plugins").add_chains()
+
 
 #: Forks by name, oldest first.
-FORKS: Mapping[str, Fork] = MappingProxyType(_FORKS)
+FORKS: Mapping[str, Fork] = _Extended(_FORKS)
 #: Opcodes by canonical name, in the order of their codes.
-OPCODES: Mapping[str, Opcode] = MappingProxyType(_OPCODES)
+OPCODES: Mapping[str, Opcode] = _Extended(_OPCODES)
 #: Other spellings of a mnemonic.
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
@@ -387,7 +454,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "SUICIDE": "SELFDESTRUCT",
     }
 )
-#: The newest fork of the execution backend.
+#: The newest fork that py-evm itself knows.
 DEFAULT_FORK = "prague"
 
 
@@ -406,7 +473,19 @@ class InstructionSet:
 
 def find_fork(name: str) -> Fork | None:
     """The fork of that name in any case, or None."""
-    return _FORKS.get(name.lower())
+    return FORKS.get(name.lower())
+
+
+def lineage(fork: str) -> tuple[str, ...]:
+    """A fork and those whose rules it extends, the newest first.
+
+    Raises:
+        KeyError: there is no such fork; test with `find_fork` first.
+    """
+    found = [FORKS[fork]]
+    while found[-1].base:
+        found.append(_FORKS[found[-1].base])
+    return tuple(each.name for each in found)
 
 
 @lru_cache(maxsize=32)
@@ -416,24 +495,31 @@ def instruction_set(fork: str) -> InstructionSet:
     Raises:
         KeyError: there is no such fork; test with `find_fork` first.
     """
-    target = _FORKS[fork]
-    rows = [row for row in _OPCODES.values() if _FORKS[row.since].index <= target.index]
+    names = lineage(fork)
+    gas: dict[str, int] = {}
+    for name in reversed(names):
+        gas.update(_FORKS[name].gas)
+    rows = [
+        replace(row, gas=gas[row.name]) if row.name in gas else row
+        for row in _OPCODES.values()
+        if row.since in names
+    ]
     by_name = {row.name: row for row in rows}
     by_name.update({alias: by_name[name] for alias, name in ALIASES.items() if name in by_name})
     return InstructionSet(
-        target, MappingProxyType(by_name), MappingProxyType({row.code: row for row in rows})
+        _FORKS[fork], MappingProxyType(by_name), MappingProxyType({row.code: row for row in rows})
     )
 
 
 def opcode_by_name(name: str) -> Opcode | None:
     """The row of a mnemonic in any case, aliases included, of whatever fork, or None."""
     upper = name.upper()
-    return _OPCODES.get(ALIASES.get(upper, upper))
+    return OPCODES.get(ALIASES.get(upper, upper))
 
 
 @lru_cache(maxsize=1)
 def _by_code() -> Mapping[int, Opcode]:
-    return MappingProxyType({row.code: row for row in _OPCODES.values()})
+    return MappingProxyType({row.code: row for row in OPCODES.values()})
 
 
 def opcode_by_code(code: int) -> Opcode | None:
@@ -448,21 +534,67 @@ def nearest_mnemonics(name: str, fork: str = DEFAULT_FORK) -> tuple[str, ...]:
     return tuple(get_close_matches(name.upper(), instruction_set(fork).by_name, n=3, cutoff=0.7))
 
 
-def register_fork(fork: Fork, opcodes: Iterable[Opcode]) -> None:
+def register_fork(fork: Fork, opcodes: Iterable[Opcode] = ()) -> None:
     """Adds a fork and the opcodes it brings, as a plugin does; all later look-ups see them.
 
     Raises:
-        ValueError: the fork, or a name or code of its opcodes, is taken already.
+        ValueError: the fork, or a name or code of its opcodes, is taken already, or the fork that
+            it extends or an opcode that it prices is not known.
     """
-    new = list(opcodes)
     if fork.name in _FORKS:
         raise ValueError(f"fork {fork.name!r} is defined already")
+    if fork.base not in _FORKS:
+        raise ValueError(f"fork {fork.name!r} extends {fork.base!r}, which is not known")
+    for name, _ in fork.gas:
+        if name not in _OPCODES:
+            raise ValueError(f"fork {fork.name!r} prices {name}, which is not known")
+    new = list(opcodes)
     for row in new:
-        if row.name in _OPCODES or row.name in ALIASES:
-            raise ValueError(f"mnemonic {row.name} is defined already")
-        if row.code in _by_code():
-            raise ValueError(f"opcode {row.code:#04x} is {_by_code()[row.code].name} already")
+        _refuse_taken(row)
     _FORKS[fork.name] = fork
-    _OPCODES.update({row.name: row for row in new})
+    _put_in_order(_FORKS, lambda each: each.index)
+    for row in new:
+        register_opcode(row)
+    _forget()
+
+
+def register_opcode(row: Opcode) -> None:
+    """Adds an opcode to the fork ``row.since``, which is known, and to those that extend it.
+
+    Raises:
+        ValueError: its name or code is taken already, or the fork is not known.
+    """
+    _refuse_taken(row)
+    if row.since not in _FORKS:
+        raise ValueError(f"opcode {row.name} is of fork {row.since!r}, which is not known")
+    _OPCODES[row.name] = row
+    _put_in_order(_OPCODES, lambda each: each.code)
+    _forget()
+
+
+def withdraw(forks: Iterable[str] = (), opcodes: Iterable[str] = ()) -> None:
+    """Takes forks and opcodes out again, by name: a plugin was switched off."""
+    for name in forks:
+        _FORKS.pop(name, None)
+    for name in opcodes:
+        _OPCODES.pop(name, None)
+    _forget()
+
+
+def _refuse_taken(row: Opcode) -> None:
+    if row.name in _OPCODES or row.name in ALIASES:
+        raise ValueError(f"mnemonic {row.name} is defined already")
+    for known in _OPCODES.values():
+        if known.code == row.code:
+            raise ValueError(f"opcode {row.code:#04x} is {known.name} already")
+
+
+def _put_in_order(rows: dict[str, _Value], key: Callable[[_Value], int]) -> None:
+    ordered = sorted(rows.items(), key=lambda item: key(item[1]))
+    rows.clear()
+    rows.update(ordered)
+
+
+def _forget() -> None:
     instruction_set.cache_clear()
     _by_code.cache_clear()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import cast
 
 from nvm_lsp.kernel.image import Build
+from nvm_lsp.opcodes import lineage
 
 __all__ = ["CLASSES", "EMPTY", "PREDECESSOR", "build_key", "overheads"]
 
@@ -29,7 +31,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "arithmetic, comparison, bits": (
         "ADD", "MUL", "SUB", "DIV", "SDIV", "MOD", "SMOD", "ADDMOD", "MULMOD", "EXP", "SIGNEXTEND",
         "LT", "GT", "SLT", "SGT", "EQ", "ISZERO", "AND", "OR", "XOR", "NOT", "BYTE", "SHL", "SHR",
-        "SAR",
+        "SAR", "CLZ",
     ),
     "environment, block": (
         "ADDRESS", "BALANCE", "ORIGIN", "CALLER", "CALLVALUE", "CODESIZE", "GASPRICE",
@@ -102,9 +104,12 @@ def build_key(build: Build) -> str:
 def overheads(build: Build) -> Mapping[str, int]:
     """By class, the gas an opcode takes through the kernel beyond what it takes natively.
 
-    For `EMPTY` it is the whole gas. A class that the build's fork has no opcode of is absent.
+    For `EMPTY` it is the whole gas. A class that the build's fork has no opcode of is absent. A
+    fork of a plugin has the figures of the one that it extends.
     """
-    return _figures()[build_key(build)]
+    figures = _figures()
+    keys = (build_key(replace(build, fork=fork)) for fork in lineage(build.fork))
+    return next(figures[key] for key in keys if key in figures)
 
 
 @lru_cache(maxsize=1)

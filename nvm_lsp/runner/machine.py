@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from nvm_lsp import chain
+from nvm_lsp.opcodes import FORKS, OPCODES, lineage
+from nvm_lsp.runner.chain_opcodes import as_opcode, as_precompile, at_another_price
 from nvm_lsp.runner.fast_opcodes import fast_opcodes
 from nvm_lsp.runner.journal import JournaledAccounts
 from nvm_lsp.runner.world import (
@@ -63,14 +66,15 @@ def execute(
     """Runs a message on a fresh state.
 
     Raises:
-        KeyError: py-evm does not know the fork.
+        KeyError: there is no such fork.
+        ValueError: the fork's transactions may not take that much gas.
     """
     return _Run(world, message, fork, limits or Limits(), watcher).execute()
 
 
 def forks() -> tuple[str, ...]:
-    """The forks that the backend knows, oldest first."""
-    return tuple(_FORKS)
+    """The forks that the backend can run, oldest first: py-evm's and those that extend them."""
+    return tuple(FORKS)
 
 
 def load(fork: str = "prague") -> None:
@@ -170,7 +174,7 @@ class _Machine:
 
 @lru_cache(maxsize=16)
 def _machine(fork: str) -> _Machine:
-    package, name = _FORKS[fork]
+    package, name = next(_FORKS[each] for each in lineage(fork) if each in _FORKS)
     _prepare_imports()
     take = importlib.import_module
     take("eth")
@@ -178,7 +182,7 @@ def _machine(fork: str) -> _Machine:
     state = getattr(take(f"eth.vm.forks.{package}.state"), f"{name}State")
     exceptions = take("eth.exceptions")
     return _Machine(
-        _state_class(state, _computation_class(state.computation_class, exceptions)),
+        _state_class(state, _computation_class(state.computation_class, exceptions, fork)),
         take("eth.vm.execution_context").ExecutionContext,
         state.transaction_context_class,
         take("eth.vm.message").Message,
@@ -218,10 +222,14 @@ class _LimitReached(BaseException):
     """A limit of ours; no error of the EVM, so that no frame catches it."""
 
 
-def _computation_class(base: Any, exceptions: Any) -> type:
+def _computation_class(base: Any, exceptions: Any, fork: str) -> type:
     """A computation class whose loop counts, watches and stops at limits."""
     halt = exceptions.Halt
-    table = _opcode_table(base, exceptions)
+    table = _opcode_table(base, exceptions, fork)
+    precompiles = {
+        address: as_precompile(entry, exceptions)
+        for address, entry in chain.precompiles(fork).items()
+    }
 
     def apply_computation(
         cls: Any, state: Any, message: Any, transaction: Any, parent_computation: Any = None
@@ -313,11 +321,12 @@ def _computation_class(base: Any, exceptions: Any) -> type:
             "apply_computation": classmethod(apply_computation),
             "extend_memory": extend_memory,
             "add_log_entry": add_log_entry,
+            "_precompiles": {**base._precompiles, **precompiles},
         },
     )
 
 
-def _opcode_table(base: Any, exceptions: Any) -> list[Callable[[Any], None]]:
+def _opcode_table(base: Any, exceptions: Any, fork: str) -> list[Callable[[Any], None]]:
     """What each opcode does, as plain functions.
 
     py-evm's opcodes are objects that are called. A bound method in their place costs less, and it
@@ -331,7 +340,22 @@ def _opcode_table(base: Any, exceptions: Any) -> list[Callable[[Any], None]]:
     for opcode, function in fast_opcodes(exceptions).items():
         if opcode in base.opcodes:
             table[opcode] = function
+    for opcode, entry in chain.executes(fork).items():
+        table[opcode] = as_opcode(entry, exceptions)
+    for opcode, extra in _repriced(fork).items():
+        table[opcode] = at_another_price(table[opcode], extra, exceptions)
     return table
+
+
+def _repriced(fork: str) -> dict[int, int]:
+    """What opcodes cost more (or less) than in the fork of py-evm that this one extends."""
+    extra: dict[int, int] = {}
+    for name in lineage(fork):
+        entry = chain.fork_entry(name)
+        for mnemonic, gas in (entry.gas if entry is not None else {}).items():
+            row = OPCODES[mnemonic]
+            extra.setdefault(row.code, gas - row.gas)
+    return extra
 
 
 # Running ------------------------------------------------------------------------------------------
@@ -609,4 +633,5 @@ def _stack_of(computation: Any) -> tuple[int, ...]:
 
 def _describe(error: BaseException) -> str:
     """An exceptional halt in the words of the Yellow Paper."""
-    return _HALTS.get(type(error).__name__, type(error).__name__)
+    name = type(error).__name__
+    return _HALTS.get(name, (str(error) if name == "VMError" else "") or name)

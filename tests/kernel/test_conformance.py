@@ -21,10 +21,11 @@ _BUILDS = [
     {"profile": "table", "fork": "paris"},
     {"profile": "threaded", "fork": "shanghai", "strict_jumpdest": True},
     {"profile": "table", "verifier": True, "strict_jumpdest": True},
-    {"profile": "threaded", "verifier": True, "debug": True},
+    {"profile": "threaded", "verifier": True, "debug": True, "fork": "osaka"},
     {"profile": "table", "fork": "paris", "verifier": True, "delegatecall_only": True},
 ]
-_MAIN = _BUILDS[:2]
+#: Opcode by opcode on the newest fork, at random on others, too.
+_MAIN = [{"profile": profile, "fork": "osaka"} for profile in ("table", "threaded")]
 _WORDS = (0, 1, 2, 31, 32, 255, 256, 2**128, 2**255 - 1, 2**255, 2**256 - 2, 2**256 - 1)
 #: Opcodes that jump or end, or that two by design treat otherwise.
 _NOT_HERE = {"JUMP", "JUMPI", "GAS", "CALLCODE", "SELFDESTRUCT"}
@@ -166,7 +167,7 @@ def test_bad_jumps_halt(options: dict[str, str]) -> None:
         check(push(destination) + b"\x56", **options)
 
 
-@pytest.mark.parametrize("fork", ["paris", "shanghai", "cancun"])
+@pytest.mark.parametrize("fork", ["paris", "shanghai", "cancun", "prague"])
 @pytest.mark.parametrize("profile", ["table", "threaded"])
 def test_opcodes_that_the_host_lacks_halt(fork: str, profile: str) -> None:
     for row in OPCODES.values():

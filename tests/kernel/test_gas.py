@@ -69,7 +69,7 @@ def test_every_build_has_figures() -> None:
 
 @pytest.mark.parametrize("profile", ["table", "threaded"])
 def test_every_opcode_costs_what_its_class_does(profile: str) -> None:
-    kernel = build(profile=profile)
+    kernel = build(profile=profile, fork="osaka")
     figures = overheads(kernel.build)
     for name, opcodes in CLASSES.items():
         for opcode in opcodes:

@@ -18,7 +18,7 @@ _PROXY_CODE = bytes.fromhex(
     "8234f58015156039578182fd5b8082525050506014600cf3"
 )
 _THREE_PLUS_FOUR = bytes.fromhex("600360040160005260ff6000f3")
-_ALL = [chosen for chosen in every_build() if chosen.fork in ("paris", "prague")]
+_ALL = [chosen for chosen in every_build() if chosen.fork in ("paris", "prague", "osaka")]
 
 
 def run(kernel_code: bytes, guest: bytes, *, at: bytes, to: bytes) -> Execution:
