@@ -64,8 +64,6 @@ _BUILT_IN = {
     "nvm_lsp_backends": ("nvm_lsp.runner.backend",),
     "nvm_lsp_forks": ("nvm_lsp.osaka",),
     "nvm_lsp_opcodes": ("nvm_lsp.osaka",),
-    "nvm_lsp_forks": ("nvm_lsp.osaka",),
-    "nvm_lsp_opcodes": ("nvm_lsp.osaka",),
     "nvm_lsp_commands": ("nvm_lsp.cli.main",),
     "nvm_lsp_importers": ("nvm_lsp.importer",),
     "nvm_lsp_state_providers": ("nvm_lsp.runner.state_provider",),
