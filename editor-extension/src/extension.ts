@@ -1,0 +1,56 @@
+/** What the editor calls first: registers everything, starts the server, waits for nothing. */
+
+import * as vscode from "vscode";
+import { createDecorations } from "./decorations";
+import { Runs, type RunOptions } from "./runs";
+import { createStatus } from "./server/status";
+import { Server } from "./server/server";
+
+export function activate(context: vscode.ExtensionContext): { activationMs: number } {
+  const began = performance.now();
+  const log = vscode.window.createOutputChannel("easm language server", { log: true });
+  context.subscriptions.push(log);
+  const server: Server = new Server(context, log, (command, args, next) => {
+    // A lens names the server's command; the result is wanted here.
+    if (command !== "nvm.run") return next(command, args);
+    const [uri, options] = args as [string, RunOptions | undefined];
+    return runs.run(uri, options ?? {});
+  });
+  const runs: Runs = new Runs(context, server);
+  createStatus(context, server);
+  createDecorations(context, runs);
+  registerCommands(context, server, runs, log);
+  context.subscriptions.push(server);
+  const activationMs = performance.now() - began;
+  log.info(`activated in ${activationMs.toFixed(1)} ms`);
+  setImmediate(() => void server.start());
+  return { activationMs };
+}
+
+function registerCommands(
+  context: vscode.ExtensionContext, server: Server, runs: Runs, log: vscode.LogOutputChannel,
+): void {
+  const add = (name: string, action: (...args: never[]) => unknown): void => {
+    context.subscriptions.push(vscode.commands.registerCommand(`nvm-lsp.${name}`, action));
+  };
+  const configured = (): RunOptions => {
+    const target = vscode.workspace.getConfiguration("nvm-lsp").get<string>("run.target", "");
+    return target === "nvm" || target === "evm" ? { target } : {};
+  };
+  add("run", () => withProgram((uri) => runs.run(uri, configured())));
+  add("runNatively", () => withProgram((uri) => runs.run(uri, { target: "evm" })));
+  add("cancelRun", () => runs.cancel());
+  add("installServer", () => server.installPrivately());
+  add("restartServer", () => server.restart());
+  add("showLog", () => log.show());
+  add("openWalkthrough", () =>
+    vscode.commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`, false));
+}
+
+/** The program that a command is about: the active editor's. */
+function withProgram<T>(action: (uri: string) => T): T | undefined {
+  const document = vscode.window.activeTextEditor?.document;
+  if (document?.languageId === "easm") return action(document.uri.toString());
+  void vscode.window.showInformationMessage("Open an easm program first.");
+  return undefined;
+}
