@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -222,6 +222,24 @@ class SourceMap:
         """Offsets of the instructions and data that a line holds, or leads to by a use."""
         return tuple(self._by_line.get((path, line), ()))
 
+    def line_items(self, path: str, line: int) -> Iterator[tuple[int, int, bool]]:
+        """What a line emits itself or by using a macro: offset, size, whether it is data.
+
+        Unlike `pcs` it looks at that line only, so it is quick for one line of a long file.
+        """
+        for index, piece in enumerate(self.program.pieces):
+            local = line - piece.line
+            if piece.context.path != path or not piece.low <= local < piece.high:
+                continue
+            fragment, offsets = self.program.fragments[index], self._offsets(index)
+            end = (
+                self.layout.starts[index] + len(fragment.code) + self.layout.prefixes[index][-1]
+            )
+            low, high = bisect_left(fragment.lines, local), bisect_right(fragment.lines, local)
+            for item in range(low, high):
+                following = offsets[item + 1] if item + 1 < len(offsets) else end
+                yield offsets[item], following - offsets[item], item in fragment.data
+
     def entries(self) -> Iterator[tuple[int, int, bool, Origin]]:
         """Every instruction and run of data: offset, size, whether it is data, origin."""
         for piece, fragment in enumerate(self.program.fragments):
@@ -232,6 +250,35 @@ class SourceMap:
             for item, pc in enumerate(offsets):
                 following = offsets[item + 1] if item + 1 < len(offsets) else end
                 yield pc, following - pc, item in fragment.data, self._origin(piece, item)
+
+    def offsets(self, piece: int) -> list[int]:
+        """Offsets in the code of all items of a piece."""
+        return self._offsets(piece)
+
+    def line(self, pc: int) -> t.Line | None:
+        """The line that the instruction at ``pc`` is written on: in a macro, one of its body."""
+        if not 0 <= pc < self.layout.size:
+            return None
+        index = bisect_right(self.layout.starts, pc) - 1
+        item = bisect_right(self._offsets(index), pc) - 1
+        if item < 0:
+            return None
+        fragment = self.program.fragments[index]
+        trail = fragment.trails.get(item)
+        if trail:
+            name, body_line = trail[-1]
+            return self.program.macros[name].body[body_line]
+        return self.program.pieces[index].chunk.lines[fragment.lines[item]]
+
+    def trail(self, pc: int) -> tuple[object, ...]:
+        """The expansion of macros that ``pc`` lies in, as a key: empty outside of macros."""
+        index = bisect_right(self.layout.starts, pc) - 1
+        item = bisect_right(self._offsets(index), pc) - 1
+        fragment = self.program.fragments[index]
+        trail = fragment.trails.get(item, ())
+        if not trail:
+            return ()
+        return (id(self.program.pieces[index]), fragment.lines[item], *trail[:-1])
 
     @cached_property
     def _by_line(self) -> dict[tuple[str, int], list[int]]:

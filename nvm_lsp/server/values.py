@@ -23,6 +23,7 @@ __all__ = ["ProgramNames", "number_forms", "value_of"]
 _SHORTEST_TEXT = 3
 _LEAST_WEI = 10**8
 _MOST_WEI = 10**30
+_LEAST_NEGATIVE = 2**256 - 2**128
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,9 @@ def number_forms(value: int, signatures: Iterable[str] = ()) -> Iterator[str]:
     ``signatures`` are those that selectors and topics are looked up in before the standard ones.
     """
     yield f"`{value:#x}`"
-    yield f"`{value:,}`"
-    if value >> 255:
+    if not value >> 128:
+        yield f"`{value:,}`"
+    if value >= _LEAST_NEGATIVE:
         yield f"signed `{value - 2**256:,}`"
     if _LEAST_WEI <= value < _MOST_WEI:
         yield f"`{_decimal(value, 18)}` ether, `{_decimal(value, 9)}` gwei"
