@@ -15,7 +15,7 @@ from nvm_lsp.assembler.expressions import (
 )
 from nvm_lsp.assembler.layout import undefined_name
 from nvm_lsp.opcodes import FORKS
-from nvm_lsp.server.signatures import names_of_selector, topic_names
+from nvm_lsp.analysis.signatures import names_of_selector, topic_names
 from nvm_lsp.syntax import tree as t
 
 __all__ = ["ProgramNames", "number_forms", "value_of"]

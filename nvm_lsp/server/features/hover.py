@@ -20,7 +20,7 @@ from nvm_lsp.opcodes import FORKS, opcode_by_code, opcode_by_name
 from nvm_lsp.server.comments import words_of
 from nvm_lsp.server.names import macro_uses, uses
 from nvm_lsp.server.scenario_keys import describe_key
-from nvm_lsp.server.signatures import calls_in, signatures_seen
+from nvm_lsp.analysis.signatures import calls_in, signatures_seen
 from nvm_lsp.server.values import number_forms, value_of
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t

@@ -1,0 +1,288 @@
+"""Static gas: what an instruction, a block or a way through a program costs, least and most.
+
+Prices of Berlin and later are those of the opcode table with EIP-2929 and EIP-3529; older forks
+have older prices for access to state. What interpretation on the NestedVM costs on top is given by
+the caller. It knows no source.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nvm_lsp.analysis.control_flow import Block, ControlFlow
+from nvm_lsp.analysis.stack import Step
+from nvm_lsp.opcodes import FORKS, opcode_by_code
+
+__all__ = ["FREE", "Gas", "Overhead", "block_gas", "instruction_gas", "program_gas"]
+
+#: Least and most gas that interpretation adds to an opcode, by code.
+Overhead = Mapping[int, tuple[int, int]]
+
+_WORD = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Gas:
+    """A range, in gas; ``most`` is None where nothing bounds it. ``dynamic`` says what it is that
+    depends on operands or on the state, each once."""
+
+    least: int
+    most: int | None
+    dynamic: tuple[str, ...] = ()
+
+    def __add__(self, other: Gas) -> Gas:
+        most = None if self.most is None or other.most is None else self.most + other.most
+        return Gas(
+            self.least + other.least, most, tuple(dict.fromkeys(self.dynamic + other.dynamic))
+        )
+
+    def __str__(self) -> str:
+        if self.most == self.least:
+            return f"{self.least:,}"
+        return f"{self.least:,}+" if self.most is None else f"{self.least:,}-{self.most:,}"
+
+
+#: No gas at all.
+FREE = Gas(0, 0)
+
+#: Opcodes whose price was another one before: (from that fork on, gas), oldest first.
+_OLD_PRICES: Mapping[str, tuple[tuple[str, int], ...]] = {
+    "EXTCODESIZE": (("frontier", 20), ("tangerine", 700), ("berlin", 100)),
+    "EXTCODECOPY": (("frontier", 20), ("tangerine", 700), ("berlin", 100)),
+    "EXTCODEHASH": (("frontier", 400), ("istanbul", 700), ("berlin", 100)),
+    "BALANCE": (("frontier", 20), ("tangerine", 400), ("istanbul", 700), ("berlin", 100)),
+    "SLOAD": (("frontier", 50), ("tangerine", 200), ("istanbul", 800), ("berlin", 100)),
+    "CALL": (("frontier", 40), ("tangerine", 700), ("berlin", 100)),
+    "CALLCODE": (("frontier", 40), ("tangerine", 700), ("berlin", 100)),
+    "DELEGATECALL": (("frontier", 40), ("tangerine", 700), ("berlin", 100)),
+    "STATICCALL": (("frontier", 700), ("berlin", 100)),
+    "SELFDESTRUCT": (("frontier", 0), ("tangerine", 5000)),
+}
+_ACCOUNTS = frozenset({"BALANCE", "EXTCODESIZE", "EXTCODECOPY", "EXTCODEHASH"})
+_COLD_ACCOUNT, _COLD_SLOT = "cold account", "cold slot"
+#: By opcode, which inputs are the offset and size of memory that it touches.
+_RANGES: Mapping[str, tuple[tuple[int, int | None], ...]] = {
+    "MLOAD": ((0, None),), "MSTORE": ((0, None),), "MSTORE8": ((0, -1),),
+    "KECCAK256": ((0, 1),), "RETURN": ((0, 1),), "REVERT": ((0, 1),),
+    "LOG0": ((0, 1),), "LOG1": ((0, 1),), "LOG2": ((0, 1),), "LOG3": ((0, 1),), "LOG4": ((0, 1),),
+    "CALLDATACOPY": ((0, 2),), "CODECOPY": ((0, 2),), "RETURNDATACOPY": ((0, 2),),
+    "EXTCODECOPY": ((1, 3),), "MCOPY": ((0, 2), (1, 2)), "CREATE": ((1, 2),), "CREATE2": ((1, 2),),
+    "CALL": ((3, 4), (5, 6)), "CALLCODE": ((3, 4), (5, 6)),
+    "DELEGATECALL": ((2, 3), (4, 5)), "STATICCALL": ((2, 3), (4, 5)),
+}
+#: Gas for each word of so many bytes as an input says: which input, gas, bytes of a unit.
+_UNITS: Mapping[str, tuple[int, int, int, str]] = {
+    "KECCAK256": (1, 6, _WORD, "words hashed"), "CALLDATACOPY": (2, 3, _WORD, "words copied"),
+    "CODECOPY": (2, 3, _WORD, "words copied"), "RETURNDATACOPY": (2, 3, _WORD, "words copied"),
+    "EXTCODECOPY": (3, 3, _WORD, "words copied"), "MCOPY": (2, 3, _WORD, "words copied"),
+    "LOG0": (1, 8, 1, "bytes logged"), "LOG1": (1, 8, 1, "bytes logged"),
+    "LOG2": (1, 8, 1, "bytes logged"), "LOG3": (1, 8, 1, "bytes logged"),
+    "LOG4": (1, 8, 1, "bytes logged"), "CREATE": (2, 2, _WORD, "words of init code"),
+    "CREATE2": (2, 8, _WORD, "words of init code"),
+}
+
+
+def instruction_gas(step: Step, fork: str, overhead: Overhead | None = None) -> Gas:
+    """What one instruction costs. Without ``overhead`` it is the price of the EVM."""
+    row = opcode_by_code(step.code)
+    if row is None or row.name == "INVALID":
+        return Gas(0, None, ("all gas that is left",))
+    gas = Gas(price := _price(row.name, row.gas, fork), price)
+    index = FORKS[fork].index
+    berlin = index >= FORKS["berlin"].index
+    name = row.name
+    if name in _UNITS:
+        gas += _units(step, *_UNITS[name])
+    if name in _RANGES:
+        gas += _memory(step, _RANGES[name])
+    if name in _ACCOUNTS and berlin:
+        gas += Gas(0, 2500, (_COLD_ACCOUNT,))
+    elif name == "SLOAD" and berlin:
+        gas += Gas(0, 2000, (_COLD_SLOT,))
+    elif name == "SSTORE":
+        # EIP-2200 and EIP-2929: 100 for no change, 20000 to set, 2100 more for a cold slot.
+        gas += Gas(0, 22000, ("value stored before", _COLD_SLOT)) if berlin else Gas(
+            100, 19900, ("value stored before",)
+        )
+    elif name == "EXP":
+        gas += _exponent(step, 50 if index >= FORKS["spurious"].index else 10)
+    elif name == "SELFDESTRUCT":
+        gas += Gas(0, 27600, (_COLD_ACCOUNT, "new account"))
+    elif name in ("CALL", "CALLCODE", "DELEGATECALL", "STATICCALL"):
+        gas += _call(step, name, berlin)
+    elif name in ("CREATE", "CREATE2"):
+        gas += Gas(0, None, ("the deployment",))
+    if overhead is not None and step.code in overhead:
+        gas += Gas(*overhead[step.code])
+    return gas
+
+
+def block_gas(block: Block, fork: str, overhead: Overhead | None = None) -> Gas:
+    """What a block costs from its start to its end; free if nothing enters it."""
+    least, most = 0, 0
+    bounded = True
+    dynamic: dict[str, None] = {}
+    for step in block.summary.steps if block.summary is not None else ():
+        gas = instruction_gas(step, fork, overhead)
+        least += gas.least
+        if gas.most is None:
+            bounded = False
+        else:
+            most += gas.most
+        dynamic.update(dict.fromkeys(gas.dynamic))
+    return Gas(least, most if bounded else None, tuple(dynamic))
+
+
+def program_gas(flow: ControlFlow, fork: str, overhead: Overhead | None = None) -> Gas:
+    """What an execution costs that ends with success, from pc 0 on; if none does, any execution.
+
+    ``most`` is None where a loop, or a price, has no bound, or a jump's destination is not known.
+    """
+    if not flow.blocks:
+        return FREE
+    gas = {s: block_gas(b, fork, overhead) for s, b in flow.blocks.items() if b.reachable}
+    ends = [start for start in gas if _succeeds(flow.blocks[start])] or [
+        start for start in gas if not flow.blocks[start].successors
+    ]
+    least = _cheapest(flow, gas, ends)
+    useful = _leading_to(flow, ends)
+    dynamic = tuple(dict.fromkeys(what for start in useful for what in gas[start].dynamic))
+    if flow.unresolved or not flow.complete:
+        return Gas(least, None, (*dynamic, "jumps to unknown destinations"))
+    if any(members & useful for _, members in flow.loops()):
+        return Gas(least, None, (*dynamic, "loops"))
+    return Gas(least, _dearest(flow, gas, useful), dynamic)
+
+
+def _price(name: str, gas: int, fork: str) -> int:
+    old = _OLD_PRICES.get(name)
+    if old is None:
+        return gas
+    index = FORKS[fork].index
+    return [price for since, price in old if FORKS[since].index <= index][-1]
+
+
+def _constant(step: Step, index: int) -> int | None:
+    value = step.inputs[index] if index < len(step.inputs) else None
+    return value if type(value) is int else None
+
+
+def _units(step: Step, index: int, gas: int, unit: int, what: str) -> Gas:
+    size = _constant(step, index)
+    if size is None:
+        return Gas(0, None, (what,))
+    cost = gas * -(-size // unit)
+    return Gas(cost, cost)
+
+
+def _memory(step: Step, ranges: tuple[tuple[int, int | None], ...]) -> Gas:
+    """Expansion: at most what it costs from empty memory (Yellow Paper, appendix H, C_mem)."""
+    highest = 0
+    for offset_index, size_index in ranges:
+        if size_index is None or size_index < 0:
+            size: int | None = _WORD if size_index is None else 1
+        else:
+            size = _constant(step, size_index)
+        if size == 0:
+            continue
+        offset = _constant(step, offset_index)
+        if size is None or offset is None:
+            return Gas(0, None, ("memory expansion",))
+        highest = max(highest, offset + size)
+    words = -(-highest // _WORD)
+    cost = 3 * words + words * words // 512
+    return Gas(0, cost, ("memory expansion",)) if cost else FREE
+
+
+def _exponent(step: Step, per_byte: int) -> Gas:
+    exponent = _constant(step, 1)
+    if exponent is None:
+        return Gas(0, 32 * per_byte, ("bytes of the exponent",))
+    cost = per_byte * -(-exponent.bit_length() // 8)
+    return Gas(cost, cost)
+
+
+def _call(step: Step, name: str, berlin: bool) -> Gas:
+    gas = Gas(0, 2500 if berlin else 0, (_COLD_ACCOUNT,) if berlin else ())
+    if name in ("CALL", "CALLCODE"):
+        value = _constant(step, 2)
+        if value is None:
+            gas += Gas(0, 9000 + 25000 * (name == "CALL"), ("value sent",))
+        elif value:
+            gas += Gas(9000, 9000)
+            if name == "CALL":
+                gas += Gas(0, 25000, ("new account",))
+    return gas + Gas(0, None, ("the code called",))
+
+
+def _succeeds(block: Block) -> bool:
+    summary = block.summary
+    if summary is None or block.underflows or block.overflows:
+        return False
+    last = summary.steps[-1].code if summary.steps else 0
+    if summary.ends == "fall":
+        return not block.successors
+    return summary.ends == "stop" and last in (0x00, 0xF3, 0xFF)
+
+
+def _cheapest(flow: ControlFlow, gas: Mapping[int, Gas], ends: list[int]) -> int:
+    """The least gas from pc 0 through one of ``ends`` (Dijkstra)."""
+    goal = set(ends)
+    best = {0: gas[0].least}
+    queue = [(gas[0].least, 0)]
+    while queue:
+        cost, start = heapq.heappop(queue)
+        if start in goal:
+            return cost
+        if cost > best[start]:
+            continue
+        for following in flow.blocks[start].successors:
+            total = cost + gas[following].least
+            if total < best.get(following, total + 1):
+                best[following] = total
+                heapq.heappush(queue, (total, following))
+    return gas[0].least
+
+
+def _leading_to(flow: ControlFlow, ends: list[int]) -> frozenset[int]:
+    """The blocks from which one of ``ends`` can be reached."""
+    found = set(ends)
+    work = list(ends)
+    while work:
+        for before in flow.predecessors.get(work.pop(), ()):
+            if before not in found:
+                found.add(before)
+                work.append(before)
+    return frozenset(found)
+
+
+def _dearest(flow: ControlFlow, gas: Mapping[int, Gas], useful: frozenset[int]) -> int | None:
+    """The most gas from pc 0 on, through blocks without a cycle."""
+    order: list[int] = []
+    seen: set[int] = set()
+    if 0 not in useful:
+        return gas[0].most
+    work: list[tuple[int, bool]] = [(0, False)]
+    while work:
+        start, done = work.pop()
+        if done:
+            order.append(start)
+        elif start not in seen:
+            seen.add(start)
+            work.append((start, True))
+            work += [
+                (following, False)
+                for following in flow.blocks[start].successors
+                if following in useful and following not in seen
+            ]
+    most: dict[int, int] = {}
+    for start in order:
+        own = gas[start].most
+        if own is None:
+            return None
+        most[start] = own + max(
+            (most[s] for s in flow.blocks[start].successors if s in most), default=0
+        )
+    return most[0]
