@@ -86,9 +86,10 @@ class ImporterEntry:
 
 
 class StateProvider(Protocol):
-    """State of a chain at one block, read where a run needs it. All calls may raise ValueError.
+    """State of a chain at one block, read where a run needs it.
 
-    The same questions must have the same answers for ever, or no two runs are the same.
+    What cannot be read raises `nvm_lsp.runner.state_provider.StateError`. The same questions must
+    have the same answers for ever, or no two runs are the same.
     """
 
     def block(self) -> Mapping[str, Any]:

@@ -7,15 +7,19 @@ instructions on a line. It knows no files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from nvm_lsp.diagnostics import Diagnostic, Problem, Severity, define_kind
+from nvm_lsp.hookspecs import ImporterEntry, hookimpl
 from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.plugins import PluginError, failed, find, is_built_in, named
 from nvm_lsp.source import split_lines
 from nvm_lsp.syntax import parse_line
 
-__all__ = ["DIALECTS", "Imported", "translate"]
+__all__ = ["Imported", "dialects", "nvm_lsp_importers", "translate"]
+
+_HOOK = "nvm_lsp_importers"
 
 NOT_TRANSLATED = define_kind(
     "IMP001",
@@ -50,15 +54,40 @@ class Imported:
         return "".join(f"{line}\n" for line in self.lines)
 
 
+def dialects() -> dict[str, str]:
+    """The assemblers that programs can come from, and what each is."""
+    return {name: entry.summary for name, entry in named(_HOOK, ImporterEntry).items()}
+
+
 def translate(text: str, dialect: str, path: str = "-") -> Imported:
     """A program of another assembler as easm.
 
     Raises:
-        KeyError: there is no such dialect; see `DIALECTS`.
+        KeyError: there is no such dialect; see `dialects`.
+        PluginError: the translation is a plugin's, and failed.
     """
-    result = DIALECTS[dialect](text, path)
+    found = find(_HOOK, ImporterEntry, dialect)
+    if found is None:
+        raise KeyError(dialect)
+    function = found.entry.load()
+    if is_built_in(found.plugin):
+        result = function(text, path)
+    else:
+        result = _of_plugin(found.plugin, function, text, path)
     _mark_unparsable(result, text, path)
     return result
+
+
+def _of_plugin(
+    plugin: str, function: Callable[[str, str], Imported], text: str, path: str
+) -> Imported:
+    try:
+        result: object = function(text, path)
+        if isinstance(result, Imported):
+            return result
+        raise TypeError(f"a translation gives Imported, not {type(result).__name__}")
+    except Exception as error:
+        raise PluginError(failed(plugin, _HOOK, error)) from error
 
 
 def _mark_unparsable(result: Imported, text: str, path: str) -> None:
@@ -296,11 +325,12 @@ def _huff_token(token: str) -> str | None:
     return None
 
 
-#: The assemblers that programs can come from.
-DIALECTS: Mapping[str, Callable[[str, str], Imported]] = {
-    "geas": _geas,
-    "etk": _etk,
-    "huff": _huff,
-    "pyevmasm": _mnemonics,
-    "evmcodes": _mnemonics,
-}
+@hookimpl
+def nvm_lsp_importers() -> Iterable[ImporterEntry]:
+    return [
+        ImporterEntry("geas", "geas, the assembler of go-ethereum's authors", lambda: _geas),
+        ImporterEntry("etk", "ETK, the EVM toolkit", lambda: _etk),
+        ImporterEntry("huff", "Huff", lambda: _huff),
+        ImporterEntry("pyevmasm", "pyevmasm, mnemonics line by line", lambda: _mnemonics),
+        ImporterEntry("evmcodes", "the mnemonics of evm.codes", lambda: _mnemonics),
+    ]

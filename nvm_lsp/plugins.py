@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import pluggy
 
@@ -30,6 +30,7 @@ from nvm_lsp.hookspecs import API_ATTRIBUTE, API_VERSION, BackendEntry
 
 __all__ = [
     "ClashError",
+    "Found",
     "Plugin",
     "PluginError",
     "PluginFailure",
@@ -39,6 +40,8 @@ __all__ = [
     "call",
     "clashes",
     "disable",
+    "each",
+    "failed",
     "failures",
     "find",
     "hooks_of",
@@ -205,28 +208,43 @@ def _limited(function: Callable[[], T], seconds: float) -> T:
     return limited(function, seconds)
 
 
-def named(hook: str, kind: type[E]) -> dict[str, E]:
-    """The entries of a hook by name; the first of a name counts.
+class Found(NamedTuple, Generic[E]):
+    """An entry, and the plugin that it comes from."""
 
-    The ``load`` of an entry of somebody else's raises `PluginError`, and nothing but that.
+    plugin: str
+    entry: E
+
+
+def each(hook: str, kind: type[E]) -> Iterator[Found[E]]:
+    """The entries of a hook that are of its kind, of each name the first.
+
+    The ``load`` of an entry of somebody else's raises `PluginError`, and nothing but that. Plugins
+    of others are loaded only if the caller goes on to them.
     """
-    found: dict[str, E] = {}
+    names: set[str] = set()
     for plugin, entry in call(hook):
-        name = _name_of(plugin, hook, kind, entry)
-        if name in found:
+        if not isinstance(entry, kind):
+            refuse(plugin, hook, f"{_shown(entry)} is no {kind.__name__}")
+            continue
+        name = getattr(entry, "name", None)
+        if not isinstance(name, str) or not name:
+            refuse(plugin, hook, f"a {kind.__name__} needs a name, not {_shown(name)}")
+        elif name in names:
             refuse(plugin, hook, f"{name} exists already")
-        elif name:
-            found[name] = _guarded(plugin, hook, entry)
-    return found
+        else:
+            names.add(name)
+            yield Found(plugin, _guarded(plugin, hook, entry))
 
 
-def find(hook: str, kind: type[E], name: str) -> E | None:
+def named(hook: str, kind: type[E]) -> dict[str, E]:
+    """The entries of a hook by name, as `each` gives them."""
+    return {str(getattr(found.entry, "name", "")): found.entry for found in each(hook, kind)}
+
+
+def find(hook: str, kind: type[E], name: str) -> Found[E] | None:
     """The entry of that name; no plugin of others is loaded if a built-in one has it."""
-    for plugin, entry in call(hook):
-        if _name_of(plugin, hook, kind, entry) == name:
-            found: E = _guarded(plugin, hook, entry)
-            return found
-    return None
+    entries = each(hook, kind)
+    return next((found for found in entries if getattr(found.entry, "name", "") == name), None)
 
 
 def backends() -> dict[str, BackendEntry]:
@@ -254,17 +272,6 @@ def _add(
         register(entry)
     except Exception as error:  # fields of any type
         refuse(plugin, hook, str(error) or type(error).__name__)
-
-
-def _name_of(plugin: str, hook: str, kind: type[Any], entry: Any) -> str:
-    if not isinstance(entry, kind):
-        refuse(plugin, hook, f"{_shown(entry)} is no {kind.__name__}")
-        return ""
-    name = getattr(entry, "name", None)
-    if not isinstance(name, str) or not name:
-        refuse(plugin, hook, f"a {kind.__name__} needs a name, not {_shown(name)}")
-        return ""
-    return name
 
 
 def _guarded(plugin: str, hook: str, entry: Any) -> Any:
@@ -454,6 +461,12 @@ def listen(listener: Callable[[PluginFailure], None]) -> None:
 def refuse(plugin: str, hook: str, problem: str, *, counts: bool = True) -> None:
     """Says that a plugin has given something that cannot be used."""
     _fail(plugin, hook, PluginError(problem), counts=counts)
+
+
+def failed(plugin: str, hook: str, error: BaseException) -> str:
+    """Notes what a plugin raised where it was not called through `ask`; the failure in words."""
+    _fail(plugin, hook, error)
+    return _failures[-1].text
 
 
 def _fail(

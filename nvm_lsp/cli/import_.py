@@ -10,7 +10,7 @@ from nvm_lsp.cli.arguments import complain
 from nvm_lsp.cli.asm import write_file
 from nvm_lsp.cli.source_files import print_diagnostics, read_source
 from nvm_lsp.formatter import format_tree
-from nvm_lsp.importer import DIALECTS, translate
+from nvm_lsp.importer import dialects, translate
 from nvm_lsp.syntax import parse
 
 NAME = "import"
@@ -20,7 +20,7 @@ HELP = "translate a program of another assembler to easm"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a program, or - for stdin")
     parser.add_argument(
-        "--from", dest="dialect", choices=tuple(DIALECTS), required=True, help="its assembler"
+        "--from", dest="dialect", choices=tuple(dialects()), required=True, help="its assembler"
     )
     parser.add_argument("-o", "--output", metavar="OUT", help="write to this file, not to stdout")
 

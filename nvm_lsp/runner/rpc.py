@@ -16,14 +16,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nvm_lsp.runner.scenario import ForkedState, Scenario
-from nvm_lsp.runner.world import Account, World
+from nvm_lsp.runner.scenario import ForkedState
+from nvm_lsp.runner.state_provider import StateError
+from nvm_lsp.runner.world import Account
 
-__all__ = ["Cache", "NodeState", "RpcError", "cache_folder", "forked_world"]
+__all__ = ["Cache", "NodeState", "RpcError", "cache_folder", "node_state"]
 
 _TIMEOUT_SECONDS = 15.0
 _TRIES = 4
@@ -32,31 +33,13 @@ _MAX_ANSWER = 64 * 2**20
 _CACHE_VARIABLE = "NVM_LSP_CACHE"
 
 
-class RpcError(ValueError):
+class RpcError(StateError):
     """The state of a node cannot be read; the message says of which, and why."""
 
 
-def forked_world(scenario: Scenario, code: bytes, *, trusted: bool) -> World:
-    """The world of a forked scenario: what it does not say itself, the node does.
-
-    The block is the pinned one, as for the node's own ``eth_call`` at that block.
-
-    Raises:
-        RpcError: nobody allowed to reach the node, or it does not answer as it should.
-    """
-    forked = scenario.forked
-    assert forked is not None
-    if not trusted:
-        raise RpcError(
-            f"the scenario reads the state of {forked.url}, which is off unless you allow it: "
-            "nvm-lsp run --allow-rpc, or trust in the editor's settings"
-        )
-    node = NodeState(forked)
-    values = {
-        name: value for name, value in node.block().items() if name not in scenario.block_keys
-    }
-    block = replace(scenario.block, hashes=(), **values)
-    return replace(scenario, block=block).world(code, node)
+def node_state(url: str, block: int) -> NodeState:
+    """The state of a node at a pinned block; it is asked when something is read."""
+    return NodeState(ForkedState(url, block))
 
 
 @dataclass

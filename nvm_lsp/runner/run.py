@@ -20,6 +20,7 @@ from nvm_lsp.runner.guest_trace import (
 )
 from nvm_lsp.runner.probes import Observer, Plan, Seen
 from nvm_lsp.runner.scenario import KERNEL_ADDRESS, Scenario
+from nvm_lsp.runner.state_provider import forked_world
 from nvm_lsp.runner.world import (
     Account,
     Execution,
@@ -136,7 +137,8 @@ def run(
     given the recorder before the first step, so that another thread can see how far it has come.
 
     Raises:
-        RpcError: the scenario is forked, and its node is not trusted or does not answer.
+        StateError: the scenario is forked, and its source is not trusted or does not answer.
+        PluginError: the backend or the source of state cannot be loaded.
         UnknownBackendError: there is no such backend.
         ValueError: the scenario's fork cannot host the kernel.
     """
@@ -184,8 +186,6 @@ def _world(request: Request) -> World:
     if scenario.forked is None:
         world = scenario.world(code)
     else:
-        from nvm_lsp.runner.rpc import forked_world  # noqa: PLC0415 -- only then is a node reached
-
         world = forked_world(scenario, code, trusted=request.trust_rpc)
     if scenario.target == "evm" or KERNEL_ADDRESS in world.accounts:
         return world

@@ -22,6 +22,7 @@ from nvm_lsp.runner.abi import Abi
 from nvm_lsp.runner.artifacts import load_abi, load_contract
 from nvm_lsp.runner.scenario import ForkedState, Scenario
 from nvm_lsp.runner.scenario_toml import entries
+from nvm_lsp.runner.state_provider import provider_of, schemes
 from nvm_lsp.runner.world import Account
 from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import parse_expression
@@ -389,10 +390,15 @@ class _Reader:
     def _rpc(self, text: str, column: int) -> ForkedState:
         found = re.fullmatch(r"(\S+)(?:\s+block=(.+))?", text)
         end = column + max(len(text), 1)
-        if found is None or not re.match(r"https?://[^/]", found[1]):
+        if found is None or not re.match(r"(?!https?:(?!//[^/]))[A-Za-z][\w+.-]*:[^:]", found[1]):
             raise _BadError(
                 "rpc needs the URL of a node and a block", column, end,
                 "as in rpc http://127.0.0.1:8545 block=22000000",
+            )
+        if provider_of(found[1]) is None:
+            raise _BadError(
+                f"nothing is known of the state behind {found[1].partition(':')[0]}:", column,
+                column + len(found[1]), f"there are state providers for {', '.join(schemes())}",
             )
         if found[2] is None:
             raise _BadError(

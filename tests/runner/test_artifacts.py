@@ -184,7 +184,8 @@ def test_a_scenario_deploys_an_artifact_and_its_names_show_in_the_run() -> None:
         ("kernel fast", 10, "unknown 'fast' in a scenario"),
         ("rpc http://127.0.0.1:8545", 7, "a forked state needs a pinned block, or no two runs "
          "are the same"),
-        ("rpc ftp://x block=1", 7, "rpc needs the URL of a node and a block"),
+        ("rpc node block=1", 7, "rpc needs the URL of a node and a block"),
+        ("rpc ftp://x block=1", 7, "nothing is known of the state behind ftp:"),
         ("block.nonsense 1", 3, "unknown 'block.nonsense' in a scenario"),
         ("case", 6, "a case needs a name"),
         ("label 0x1", 9, "label needs ADDRESS NAME"),

@@ -24,6 +24,7 @@ from nvm_lsp.assembler import assemble_text
 from nvm_lsp.runner.rpc import Cache, NodeState, RpcError
 from nvm_lsp.runner.run import Request, Run, run
 from nvm_lsp.runner.scenario import CALLER, WALLET, ForkedState, Scenario
+from nvm_lsp.runner.state_provider import StateError
 from nvm_lsp.runner.world import Account
 
 NODE = Path(__file__).parents[1] / "node"
@@ -224,7 +225,7 @@ def test_a_cache_that_cannot_be_used_costs_nothing_but_time(node: Node, tmp_path
 
 def test_the_node_is_off_unless_trusted(node: Node) -> None:
     scenario = Scenario(forked=ForkedState(node.url, node.block))
-    with pytest.raises(RpcError, match="is off unless you allow it"):
+    with pytest.raises(StateError, match="is off unless you allow it"):
         run(Request(b"\0", scenario))
 
 

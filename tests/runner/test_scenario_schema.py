@@ -70,7 +70,7 @@ BAD = [
     'mode = "jump"', "gas = true", "gas = 1.5", "value = -1", "caller = []", 'calldata = "0xzz"',
     "[storage]\n0 = true", "[block]\nnumbr = 1", "[block]\nnumber = true",
     f"[accounts.{ADDRESS}]\nballance = 1", 'accounts = {"0x01" = 5}', 'expect = ["stop"]',
-    '[rpc]\nurl = "ftp://x"\nblock = 1', '[rpc]\nurl = "http://x"', "[[case]]\ngas = 1",
+    '[rpc]\nurl = "node"\nblock = 1', '[rpc]\nurl = "http://x"', "[[case]]\ngas = 1",
     '[[case]]\nname = "x"\ngaz = 1', "case = [3]", '[labels]\n"0x01" = ""',
 ]
 
