@@ -41,6 +41,22 @@ FEATURES: tuple[Feature, ...] = (
     Feature("textDocument/hover", "hover:handle"),
     Feature("textDocument/codeLens", "code_lens:handle"),
     Feature("textDocument/inlayHint", "inlay_hint:handle"),
+    # Navigation and structure
+    Feature("textDocument/definition", "definition:handle"),
+    Feature("textDocument/declaration", "definition:declare"),
+    Feature("textDocument/references", "references:handle"),
+    Feature("textDocument/documentHighlight", "document_highlight:handle"),
+    Feature("textDocument/prepareRename", "rename:prepare"),
+    Feature("textDocument/rename", "rename:handle"),
+    Feature("textDocument/documentSymbol", "document_symbol:handle"),
+    Feature("workspace/symbol", "workspace_symbol:handle"),
+    Feature("textDocument/foldingRange", "folding_range:handle"),
+    Feature("textDocument/selectionRange", "selection_range:handle"),
+    Feature("textDocument/prepareCallHierarchy", "call_hierarchy:prepare"),
+    Feature("callHierarchy/incomingCalls", "call_hierarchy:incoming"),
+    Feature("callHierarchy/outgoingCalls", "call_hierarchy:outgoing"),
+    Feature("textDocument/documentLink", "document_link:handle"),
+    Feature("textDocument/linkedEditingRange", "linked_editing_range:handle"),
 )
 
 COMMANDS: tuple[Command, ...] = (Command("nvm.run", "run:handle"),)

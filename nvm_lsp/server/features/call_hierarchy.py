@@ -1,0 +1,223 @@
+"""Call hierarchy over macros and labels: a macro's use is a call, and so is pushing or tabling a
+label.
+
+The caller is the macro, or the stretch of code from one label to the next, or the file's beginning.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nvm_lsp.assembler.references import (
+    Occurrence,
+    Target,
+    occurrence_at,
+    occurrences_between,
+    target_of,
+)
+from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, entry_at, outline
+from nvm_lsp.server.program_files import (
+    Found,
+    occurrences_everywhere,
+    range_json,
+    tree_of,
+    uri_of_file,
+)
+from nvm_lsp.server.workspace import path_of
+from nvm_lsp.syntax import SyntaxTree
+from nvm_lsp.syntax import tree as t
+
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["incoming", "outgoing", "prepare"]
+
+_FILE = 1  # LSP 3.17, SymbolKind.File
+#: Kinds of definitions that can be called.
+_CALLABLE = ("macro", "label", "position")
+
+
+class _Code(NamedTuple):
+    """A macro, a label with what follows, or, with no entry, the beginning of a file."""
+
+    path: str
+    tree: SyntaxTree
+    entry: Entry | None
+
+
+def prepare(
+    server: NvmServer, params: lsp.CallHierarchyPrepareParams
+) -> list[dict[str, Any]] | None:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return None
+    position = server.converter.position(opened.document, params.position)
+    occurrence = occurrence_at(opened.tree, position)
+    if occurrence is None:
+        return None
+    target = target_of(opened.tree, occurrence)
+    path = opened.document.path
+    items = [
+        _item(server, code)
+        for code in _definitions(server, path, opened.tree, target)
+    ]
+    return items or None
+
+
+def incoming(
+    server: NvmServer, params: lsp.CallHierarchyIncomingCallsParams
+) -> list[dict[str, Any]]:
+    code = _code(server, params.item)
+    if code is None or code.entry is None:
+        return []
+    target = target_of(code.tree, code.entry.definition)
+    callers: dict[tuple[str, int], tuple[_Code, list[dict[str, Any]]]] = {}
+    for place in occurrences_everywhere(server, code.path, code.tree, target):
+        if not _is_call(place.tree, place.occurrence):
+            continue
+        entry = entry_at(place.tree, place.occurrence.line)
+        caller = _Code(place.path, place.tree, entry)
+        key = (place.path, entry.first if entry is not None else -1)
+        callers.setdefault(key, (caller, []))[1].append(_range(server, place))
+    return [
+        {"from": _item(server, caller), "fromRanges": ranges}
+        for caller, ranges in callers.values()
+    ]
+
+
+def outgoing(
+    server: NvmServer, params: lsp.CallHierarchyOutgoingCallsParams
+) -> list[dict[str, Any]]:
+    code = _code(server, params.item)
+    if code is None:
+        return []
+    called: dict[Target, list[dict[str, Any]]] = {}
+    for occurrence in _calls_from(code):
+        target = target_of(code.tree, occurrence)
+        if code.entry is not None and code.entry.kind == "macro" and target.scope is not None:
+            continue  # its own labels and parameters
+        place = Found(code.path, code.tree, occurrence)
+        called.setdefault(target, []).append(_range(server, place))
+    answer = []
+    for target, ranges in called.items():
+        found = next(iter(_definitions(server, code.path, code.tree, target)), None)
+        if found is not None:
+            answer.append({"to": _item(server, found), "fromRanges": ranges})
+    return answer
+
+
+def _definitions(
+    server: NvmServer, path: str, tree: SyntaxTree, target: Target
+) -> Iterator[_Code]:
+    """The code that a target stands for."""
+    for place in occurrences_everywhere(server, path, tree, target):
+        if place.occurrence.kind in _CALLABLE:
+            entry = _entry(place.tree, place.occurrence.line)
+            if entry is not None:
+                yield _Code(place.path, place.tree, entry)
+
+
+def _entry(tree: SyntaxTree, line: int) -> Entry | None:
+    """The definition of a line."""
+    for entry in outline(tree):
+        for part in (entry, *entry.children):
+            if part.first == line and part.kind in _CALLABLE:
+                return part
+    return None
+
+
+def _is_call(tree: SyntaxTree, occurrence: Occurrence) -> bool:
+    """Whether a use leads there when the program runs: lengths and assertions do not."""
+    if occurrence.kind == "macro use":
+        return True
+    if occurrence.kind != "use":
+        return False
+    statement = tree.line(occurrence.line).statement
+    match statement:
+        case t.Instruction(operand=operand) if operand is not None:
+            return _is_offset(operand, occurrence)
+        case t.MacroUse(arguments=expressions) | t.Table(entries=expressions):
+            return any(_is_offset(expression, occurrence) for expression in expressions)
+        case _:
+            return False
+
+
+def _is_offset(expression: t.Expression, occurrence: Occurrence) -> bool:
+    """Whether an expression is the name alone; what is computed from it is no call."""
+    while isinstance(expression, t.Group):
+        expression = expression.inner
+    return isinstance(expression, t.Name) and expression.start == occurrence.start
+
+
+def _calls_from(code: _Code) -> Iterator[Occurrence]:
+    first, stop = _lines(code)
+    for occurrence in occurrences_between(code.tree, first, stop):
+        if _is_call(code.tree, occurrence) and _belongs(code, occurrence.line):
+            yield occurrence
+
+
+def _lines(code: _Code) -> tuple[int, int]:
+    """The lines in which the code lies, for a label up to the next one."""
+    entry = code.entry
+    if entry is not None and (entry.kind == "macro" or entry not in outline(code.tree)):
+        return entry.first, entry.last + 1
+    first = entry.first if entry is not None else -1
+    labels = (part.first for part in outline(code.tree) if part.kind == "label")
+    stop = min((line for line in labels if line > first), default=code.tree.line_count)
+    return max(first, 0), stop
+
+
+def _belongs(code: _Code, line: int) -> bool:
+    """Whether a line is the code's own, not that of a macro defined in between."""
+    entry = code.entry
+    if entry is not None and (entry.kind == "macro" or entry not in outline(code.tree)):
+        return True
+    return entry_at(code.tree, line) == entry
+
+
+def _code(server: NvmServer, item: lsp.CallHierarchyItem) -> _Code | None:
+    """What an item of ours stands for, if the text still has it."""
+    path = path_of(item.uri)
+    opened = server.documents.documents.get(item.uri)
+    tree = opened.tree if opened is not None else tree_of(server, path)
+    if tree is None:
+        return None
+    if item.kind == _FILE:
+        return _Code(path, tree, None)
+    entry = _entry(tree, item.selection_range.start.line)
+    if entry is None or entry.name != item.name:
+        parts = (part for outer in outline(tree) for part in (outer, *outer.children))
+        entry = next((p for p in parts if p.name == item.name and p.kind in _CALLABLE), None)
+    return _Code(path, tree, entry) if entry is not None else None
+
+
+def _item(server: NvmServer, code: _Code) -> dict[str, Any]:
+    entry, tree = code.entry, code.tree
+    uri = uri_of_file(server, code.path)
+    base = os.path.basename(code.path)
+    if entry is None:
+        start = {"line": 0, "character": 0}
+        empty = {"start": start, "end": start}
+        return {"name": base, "kind": _FILE, "uri": uri, "range": empty, "selectionRange": empty}
+    place = entry.definition
+    text = tree.line(entry.last).text.rstrip("\r\n")
+    return {
+        "name": entry.name,
+        "kind": SYMBOL_KINDS[entry.kind],
+        "detail": f"{entry.detail} {base}".strip(),
+        "uri": uri,
+        "range": {
+            "start": {"line": entry.first, "character": 0},
+            "end": {"line": entry.last, "character": server.converter.units(text, len(text))},
+        },
+        "selectionRange": range_json(server, tree, place.line, place.start, place.end),
+    }
+
+
+def _range(server: NvmServer, place: Found) -> dict[str, Any]:
+    occurrence = place.occurrence
+    return range_json(server, place.tree, occurrence.line, occurrence.start, occurrence.end)

@@ -1,0 +1,31 @@
+"""textDocument/references: all places of a name, in every file of the programs it belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nvm_lsp.assembler.references import occurrence_at, target_of
+from nvm_lsp.server.program_files import location_json, occurrences_everywhere
+
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["handle"]
+
+
+def handle(server: NvmServer, params: lsp.ReferenceParams) -> list[dict[str, Any]]:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return []
+    position = server.converter.position(opened.document, params.position)
+    occurrence = occurrence_at(opened.tree, position)
+    if occurrence is None:
+        return []
+    target = target_of(opened.tree, occurrence)
+    return [
+        location_json(server, found)
+        for found in occurrences_everywhere(server, opened.document.path, opened.tree, target)
+        if params.context.include_declaration or not found.occurrence.is_definition
+    ]

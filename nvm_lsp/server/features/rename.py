@@ -1,0 +1,227 @@
+"""textDocument/rename and prepareRename: a new name in every file of the programs that share it.
+
+A rename that would change what a program means, or that cannot reach all places, is refused with
+the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from pygls.exceptions import JsonRpcException
+
+from nvm_lsp.assembler.references import (
+    MacroScope,
+    Occurrence,
+    Target,
+    is_built_in,
+    occurrence_at,
+    occurrences,
+    occurrences_between,
+    structure,
+    target_of,
+)
+from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.server.program_files import (
+    Found,
+    files_of_programs,
+    is_editable,
+    occurrences_everywhere,
+    range_json,
+    tree_of,
+    uri_of_file,
+)
+from nvm_lsp.source import Position
+from nvm_lsp.syntax import SyntaxTree
+from nvm_lsp.syntax.parser import directives, terminals
+
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["handle", "name_problem", "prepare"]
+
+_REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
+
+
+def prepare(server: NvmServer, params: lsp.PrepareRenameParams) -> dict[str, Any] | None:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return None
+    position = server.converter.position(opened.document, params.position)
+    occurrence = occurrence_at(opened.tree, position)
+    if occurrence is None:
+        reason = _why_no_name(opened.tree, position)
+        if reason:
+            raise _refusal(reason)
+        return None
+    path = opened.document.path
+    _places(server, path, opened.tree, target_of(opened.tree, occurrence))
+    return {
+        "range": range_json(
+            server, opened.tree, occurrence.line, occurrence.start, occurrence.end
+        ),
+        "placeholder": occurrence.name,
+    }
+
+
+def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] | None:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return None
+    position = server.converter.position(opened.document, params.position)
+    occurrence = occurrence_at(opened.tree, position)
+    if occurrence is None:
+        raise _refusal(
+            _why_no_name(opened.tree, position) or "there is no name here that could be renamed"
+        )
+    target = target_of(opened.tree, occurrence)
+    new = params.new_name.strip().removeprefix("%" if target.is_macro else "@")
+    problem = name_problem(new, is_macro=target.is_macro)
+    if problem:
+        raise _refusal(problem)
+    path = opened.document.path
+    places = _places(server, path, opened.tree, target)
+    if new != target.name:
+        _refuse_clashes(server, path, opened.tree, target, new, places)
+    edits: dict[str, list[dict[str, Any]]] = {}
+    for place in places:
+        edits.setdefault(place.path, []).append({
+            "range": range_json(
+                server, place.tree, place.occurrence.line,
+                place.occurrence.start, place.occurrence.end,
+            ),
+            "newText": new,
+        })
+    return _workspace_edit(server, edits)
+
+
+def name_problem(name: str, *, is_macro: bool = False) -> str:
+    """Why a text cannot be a name, empty if it can."""
+    if re.fullmatch(terminals()["WORD"], name) is None:
+        return (
+            f"{name!r} is no name: it begins with a letter or _, and goes on with letters, digits, "
+            "_ and dots"
+        )
+    if is_macro and f"%{name}" in directives():
+        return f"%{name} is a directive and cannot be a macro"
+    if opcode_by_name(name) is not None or name.upper() == "PUSH":
+        return f"{name} is a mnemonic and cannot be a name"
+    if name in ("pc", "fork") or is_built_in(name):
+        return f"{name} is a built-in name and cannot be another's"
+    return ""
+
+
+def _refusal(reason: str) -> JsonRpcException:
+    return JsonRpcException(reason, _REQUEST_FAILED)
+
+
+def _why_no_name(tree: SyntaxTree, position: Position) -> str:
+    """What stands at a position that is no name of the program, empty if nothing does."""
+    if not 0 <= position.line < tree.line_count:
+        return ""
+    line = tree.line(position.line)
+    for found in re.finditer(rf"%?{terminals()['WORD']}", line.text):
+        if not found.start() <= position.column <= found.end():
+            continue
+        word = found[0]
+        if line.comment is not None and found.start() >= line.comment.start:
+            return ""
+        if word in directives():
+            return f"{word} is a directive and cannot be renamed"
+        if opcode_by_name(word) is not None or word.upper() == "PUSH":
+            return f"{word} is a mnemonic and cannot be renamed"
+        if is_built_in(word):
+            return f"{word} is a built-in name and cannot be renamed"
+    return ""
+
+
+def _places(
+    server: NvmServer, path: str, tree: SyntaxTree, target: Target
+) -> list[Found]:
+    """All places to change.
+
+    Raises:
+        JsonRpcException: not all of them can be, or nothing defines the name.
+    """
+    places = list(occurrences_everywhere(server, path, tree, target))
+    if not any(place.occurrence.is_definition for place in places):
+        raise _refusal(f"{target.name} is defined nowhere in this workspace, so its other uses "
+                       "cannot be found")
+    for file in dict.fromkeys(place.path for place in places):
+        if not is_editable(server, file):
+            raise _refusal(
+                f"{target.name} also occurs in {file}, which is outside of the workspace; open that "
+                "file or its folder to rename it there, too"
+            )
+    return places
+
+
+def _refuse_clashes(
+    server: NvmServer, path: str, tree: SyntaxTree, target: Target, new: str, places: list[Found]
+) -> None:
+    """Refuses a name that means something already where the old one stands.
+
+    Raises:
+        JsonRpcException: the names would be mixed up.
+    """
+    wanted = Target(new, target.is_macro, target.scope)
+    if target.scope is not None:
+        macro = structure(tree).macro_at(target.scope)
+        assert macro is not None
+        _refuse(path, _named(tree, macro, new, uses=True))
+        return
+    for file in files_of_programs(server, path, target, every=True):
+        here = tree_of(server, file)
+        for found in occurrences(here, wanted) if here is not None else ():
+            if found.is_definition:
+                _refuse(file, found)
+    for place in places:
+        # Inside a macro with a parameter or label of the new name it would mean that one.
+        owner = structure(place.tree).macro_at(place.occurrence.line)
+        if target.is_macro or owner is None or not owner.owns(new):
+            continue
+        if place.occurrence.kind != "comment":
+            _refuse(place.path, _named(place.tree, owner, new, uses=False))
+
+
+def _named(
+    tree: SyntaxTree, macro: MacroScope, name: str, *, uses: bool
+) -> Occurrence | None:
+    """Where a macro defines a name, or, with ``uses``, else uses it; None if it does not."""
+    found = [
+        place
+        for place in occurrences_between(tree, macro.first, macro.last + 1)
+        if place.name == name and not place.names_macro and place.kind != "comment"
+    ]
+    definitions = [place for place in found if place.is_definition]
+    return next(iter(definitions or (found if uses else [])), None)
+
+
+def _refuse(path: str, found: Occurrence | None) -> None:
+    if found is None:
+        return
+    what = "is defined" if found.is_definition else "means something else"
+    raise _refusal(f"{found.name} {what} in {os.path.basename(path)}, line {found.line + 1}")
+
+
+def _workspace_edit(
+    server: NvmServer, edits: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """The edits as the client takes them: with the versions of open files if it can."""
+    workspace = server.client_capabilities.workspace
+    able = workspace.workspace_edit if workspace is not None else None
+    uris = {path: uri_of_file(server, path) for path in edits}
+    if able is None or not able.document_changes:
+        return {"changes": {uris[path]: found for path, found in edits.items()}}
+    changes = []
+    for path, found in edits.items():
+        opened = server.documents.documents.get(uris[path])
+        version = opened.version if opened is not None else None
+        changes.append(
+            {"textDocument": {"uri": uris[path], "version": version}, "edits": found}
+        )
+    return {"documentChanges": changes}
