@@ -7,7 +7,7 @@ named in it. The later forks of Ethereum itself are defined in the same way (`nv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from nvm_lsp import opcodes
@@ -201,8 +201,11 @@ def register_opcode(entry: OpcodeEntry) -> None:
         raise ValueError(f"opcode {entry.row.name} has code {entry.row.code:#x}, which is no byte")
     if entry.row.name != entry.row.name.upper() or not entry.row.name.isidentifier():
         raise ValueError(f"opcode {entry.row.name!r} is no mnemonic in upper case")
-    opcodes.register_opcode(entry.row)
-    _entries[entry.row.name] = entry
+    row = entry.row
+    if not entry.on_kernel and not row.nvm:
+        row = replace(row, nvm="The NestedVM cannot serve it: a guest that uses it halts.")
+    opcodes.register_opcode(row)
+    _entries[row.name] = entry
 
 
 def withdraw(fork: str | None = None, opcode: str | None = None) -> None:

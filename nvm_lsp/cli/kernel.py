@@ -69,7 +69,7 @@ def _lines(image: KernelImage, arguments: argparse.Namespace) -> Iterator[str]:
     elif arguments.layout:
         yield from _layout(image)
     elif arguments.source:
-        yield from _source()
+        yield from _source(image.build.fork)
     elif arguments.size:
         yield f"runtime   {len(image.runtime):>6} bytes of {_CODE_SIZE_LIMIT} at most"
         yield f"creation  {len(image.creation):>6} bytes"
@@ -100,10 +100,10 @@ def _range(start: int, end: int) -> str:
     return f"{start:#05x} to {end:#05x}"
 
 
-def _source() -> Iterator[str]:
+def _source(fork: str) -> Iterator[str]:
     """All files, the one that includes the others first."""
     root = "nestedvm.easm"
-    texts = sources()
+    texts = sources(fork)
     for name in (root, *(name for name in texts if name != root)):
         yield f"# ---- {name} ----"
         yield texts[name].rstrip("\n")

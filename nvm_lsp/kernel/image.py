@@ -15,6 +15,7 @@ from typing import Any
 from nvm_lsp.assembler import Assembly, assemble_text
 from nvm_lsp.assembler.expressions import keccak256
 from nvm_lsp.assembler.loader import MemoryLoader
+from nvm_lsp.kernel.chain_handlers import with_chain_handlers
 from nvm_lsp.opcodes import DEFAULT_FORK, FORKS, OPCODES
 
 __all__ = [
@@ -81,16 +82,15 @@ def host_forks() -> tuple[str, ...]:
     return tuple(name for name, fork in FORKS.items() if fork.index >= oldest)
 
 
-def sources() -> Mapping[str, str]:
-    """The kernel's source files by name."""
+def sources(fork: str = DEFAULT_FORK) -> Mapping[str, str]:
+    """The kernel's source files by name, with handlers for the opcodes that plugins add."""
     folder = files("nvm_lsp.kernel")
-    return MappingProxyType(
-        {
-            entry.name: entry.read_text(encoding="utf-8")
-            for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-            if entry.name.endswith(".easm")
-        }
-    )
+    texts = {
+        entry.name: entry.read_text(encoding="utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".easm")
+    }
+    return MappingProxyType(with_chain_handlers(texts, fork))
 
 
 def build(
@@ -115,7 +115,7 @@ def build(
 @lru_cache(maxsize=64)
 def image(build_: Build) -> KernelImage:
     """The kernel of a build; see `build`."""
-    texts = dict(sources())
+    texts = sources(build_.fork)
     assembly = assemble_text(
         texts["nestedvm.easm"],
         "nestedvm.easm",

@@ -67,7 +67,7 @@ def execute(
 
     Raises:
         KeyError: there is no such fork.
-        ValueError: the fork's transactions may not take that much gas.
+        ValueError: an opcode or a precompile of a plugin raised what it must not.
     """
     return _Run(world, message, fork, limits or Limits(), watcher).execute()
 

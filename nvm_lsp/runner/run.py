@@ -140,8 +140,9 @@ def run(
         StateError: the scenario is forked, and its source is not trusted or does not answer.
         PluginError: the backend or the source of state cannot be loaded.
         UnknownBackendError: there is no such backend.
-        ValueError: the scenario's fork cannot host the kernel.
+        ValueError: the scenario's fork cannot host the kernel, or has transactions of less gas.
     """
+    request = replace(request, scenario=request.scenario.within_transaction())
     scenario = request.scenario
     entries = backends()
     if request.backend not in entries:

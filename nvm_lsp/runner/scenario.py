@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from nvm_lsp.chain import transaction_gas
 from nvm_lsp.kernel.image import Build
 from nvm_lsp.opcodes import DEFAULT_FORK
 from nvm_lsp.runner.abi import EMPTY_ABI, Abi
 from nvm_lsp.runner.world import Account, Block, PreState, World
 
-__all__ = ["CALLER", "KERNEL_ADDRESS", "WALLET", "ForkedState", "Scenario"]
+__all__ = ["CALLER", "DEFAULT_GAS", "KERNEL_ADDRESS", "WALLET", "ForkedState", "Scenario"]
 
 WALLET = bytes.fromhex("3a11e70000000000000000000000000000000001")
 #: Where the kernel stands in a run, unless it is deployed for real.
@@ -21,6 +22,8 @@ CALLER = bytes.fromhex("ca11e00000000000000000000000000000000001")
 #: The wallet's slot that holds the verifier's address (the kernel's specification).
 VERIFIER_SLOT = 0x58A8A9223AF434080477CD2D1A2667ABA3CE9F1301007611A4D07A0AF708E65A
 _ETHER = 10**18
+#: The gas of a run that says nothing of it.
+DEFAULT_GAS = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Scenario:
     caller: bytes = CALLER
     wallet: bytes = WALLET
     value: int = 0
-    gas: int = 30_000_000
+    gas: int = DEFAULT_GAS
     balance: int = 0
     calldata: bytes = b""
     storage: Mapping[int, int] = field(default_factory=dict)
@@ -76,6 +79,22 @@ class Scenario:
             debug="debug" in self.options,
             strict_jumpdest="strict_jumpdest" in self.options,
             delegatecall_only="delegatecall_only" in self.options,
+        )
+
+    def within_transaction(self) -> Scenario:
+        """The scenario with no more gas than a transaction of its fork may take (EIP-7825).
+
+        Raises:
+            ValueError: the scenario asks for more. The default gas is lowered instead.
+        """
+        most = transaction_gas(self.fork)
+        if most is None or self.gas <= most:
+            return self
+        if self.gas == DEFAULT_GAS:
+            return replace(self, gas=most)
+        raise ValueError(
+            f"a transaction takes at most {most:,} gas on {self.fork} (EIP-7825), "
+            f"and this run asks for {self.gas:,}"
         )
 
     @property
