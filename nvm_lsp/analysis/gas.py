@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from nvm_lsp.analysis.control_flow import Block, ControlFlow
 from nvm_lsp.analysis.stack import Step
-from nvm_lsp.opcodes import FORKS, opcode_by_code
+from nvm_lsp.opcodes import FORKS, Opcode, opcode_by_code
 
-__all__ = ["FREE", "Gas", "Overhead", "block_gas", "instruction_gas", "program_gas"]
+__all__ = ["FREE", "Gas", "Overhead", "block_gas", "instruction_gas", "prices", "program_gas"]
 
 #: Least and most gas that interpretation adds to an opcode, by code.
 Overhead = Mapping[int, tuple[int, int]]
@@ -154,6 +154,14 @@ def program_gas(flow: ControlFlow, fork: str, overhead: Overhead | None = None) 
     if any(members & useful for _, members in flow.loops()):
         return Gas(least, None, (*dynamic, "loops"))
     return Gas(least, _dearest(flow, gas, useful), dynamic)
+
+
+def prices(row: Opcode) -> Mapping[str, int]:
+    """What an opcode costs beside all that is dynamic, by the fork from which on it does."""
+    old = dict(_OLD_PRICES.get(row.name, ()))
+    since = FORKS[row.since].index
+    earlier = {fork: gas for fork, gas in old.items() if FORKS[fork].index >= since}
+    return {row.since: _price(row.name, row.gas, row.since)} | earlier
 
 
 def _price(name: str, gas: int, fork: str) -> int:
