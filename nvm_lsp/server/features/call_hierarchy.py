@@ -18,14 +18,8 @@ from nvm_lsp.assembler.references import (
     target_of,
 )
 from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, entry_at, outline
-from nvm_lsp.server.program_files import (
-    Found,
-    occurrences_everywhere,
-    range_json,
-    tree_of,
-    uri_of_file,
-)
-from nvm_lsp.server.workspace import path_of
+from nvm_lsp.server.paths import path_of
+from nvm_lsp.server.program_files import Found, ProgramFiles, range_json
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
 
@@ -61,30 +55,29 @@ def prepare(
         return None
     target = target_of(opened.tree, occurrence)
     path = opened.document.path
-    items = [
-        _item(server, code)
-        for code in _definitions(server, path, opened.tree, target)
-    ]
+    files = ProgramFiles(server)
+    items = [_item(files, code) for code in _definitions(files, path, opened.tree, target)]
     return items or None
 
 
 def incoming(
     server: NvmServer, params: lsp.CallHierarchyIncomingCallsParams
 ) -> list[dict[str, Any]]:
-    code = _code(server, params.item)
+    files = ProgramFiles(server)
+    code = _code(files, params.item)
     if code is None or code.entry is None:
         return []
     target = target_of(code.tree, code.entry.definition)
     callers: dict[tuple[str, int], tuple[_Code, list[dict[str, Any]]]] = {}
-    for place in occurrences_everywhere(server, code.path, code.tree, target):
+    for place in files.occurrences(code.path, code.tree, target):
         if not _is_call(place.tree, place.occurrence):
             continue
         entry = entry_at(place.tree, place.occurrence.line)
         caller = _Code(place.path, place.tree, entry)
         key = (place.path, entry.first if entry is not None else -1)
-        callers.setdefault(key, (caller, []))[1].append(_range(server, place))
+        callers.setdefault(key, (caller, []))[1].append(files.range_json(place))
     return [
-        {"from": _item(server, caller), "fromRanges": ranges}
+        {"from": _item(files, caller), "fromRanges": ranges}
         for caller, ranges in callers.values()
     ]
 
@@ -92,7 +85,8 @@ def incoming(
 def outgoing(
     server: NvmServer, params: lsp.CallHierarchyOutgoingCallsParams
 ) -> list[dict[str, Any]]:
-    code = _code(server, params.item)
+    files = ProgramFiles(server)
+    code = _code(files, params.item)
     if code is None:
         return []
     called: dict[Target, list[dict[str, Any]]] = {}
@@ -101,20 +95,20 @@ def outgoing(
         if code.entry is not None and code.entry.kind == "macro" and target.scope is not None:
             continue  # its own labels and parameters
         place = Found(code.path, code.tree, occurrence)
-        called.setdefault(target, []).append(_range(server, place))
+        called.setdefault(target, []).append(files.range_json(place))
     answer = []
     for target, ranges in called.items():
-        found = next(iter(_definitions(server, code.path, code.tree, target)), None)
+        found = next(iter(_definitions(files, code.path, code.tree, target)), None)
         if found is not None:
-            answer.append({"to": _item(server, found), "fromRanges": ranges})
+            answer.append({"to": _item(files, found), "fromRanges": ranges})
     return answer
 
 
 def _definitions(
-    server: NvmServer, path: str, tree: SyntaxTree, target: Target
+    files: ProgramFiles, path: str, tree: SyntaxTree, target: Target
 ) -> Iterator[_Code]:
     """The code that a target stands for."""
-    for place in occurrences_everywhere(server, path, tree, target):
+    for place in files.occurrences(path, tree, target):
         if place.occurrence.kind in _CALLABLE:
             entry = _entry(place.tree, place.occurrence.line)
             if entry is not None:
@@ -179,11 +173,10 @@ def _belongs(code: _Code, line: int) -> bool:
     return entry_at(code.tree, line) == entry
 
 
-def _code(server: NvmServer, item: lsp.CallHierarchyItem) -> _Code | None:
+def _code(files: ProgramFiles, item: lsp.CallHierarchyItem) -> _Code | None:
     """What an item of ours stands for, if the text still has it."""
     path = path_of(item.uri)
-    opened = server.documents.documents.get(item.uri)
-    tree = opened.tree if opened is not None else tree_of(server, path)
+    tree = files.tree(path)
     if tree is None:
         return None
     if item.kind == _FILE:
@@ -195,9 +188,9 @@ def _code(server: NvmServer, item: lsp.CallHierarchyItem) -> _Code | None:
     return _Code(path, tree, entry) if entry is not None else None
 
 
-def _item(server: NvmServer, code: _Code) -> dict[str, Any]:
+def _item(files: ProgramFiles, code: _Code) -> dict[str, Any]:
     entry, tree = code.entry, code.tree
-    uri = uri_of_file(server, code.path)
+    uri = files.uri(code.path)
     base = os.path.basename(code.path)
     if entry is None:
         start = {"line": 0, "character": 0}
@@ -212,12 +205,7 @@ def _item(server: NvmServer, code: _Code) -> dict[str, Any]:
         "uri": uri,
         "range": {
             "start": {"line": entry.first, "character": 0},
-            "end": {"line": entry.last, "character": server.converter.units(text, len(text))},
+            "end": {"line": entry.last, "character": files.server.converter.units(text, len(text))},
         },
-        "selectionRange": range_json(server, tree, place.line, place.start, place.end),
+        "selectionRange": range_json(files.server, tree, place.line, place.start, place.end),
     }
-
-
-def _range(server: NvmServer, place: Found) -> dict[str, Any]:
-    occurrence = place.occurrence
-    return range_json(server, place.tree, occurrence.line, occurrence.start, occurrence.end)

@@ -6,17 +6,10 @@ branches of an `%if` too. On the path of an include both lead to the file.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.references import Target, occurrence_at, target_of
-from nvm_lsp.server.program_files import (
-    Found,
-    includes_of,
-    location_json,
-    occurrences_everywhere,
-    uri_of_file,
-)
+from nvm_lsp.server.program_files import Found, ProgramFiles, includes_of
 from nvm_lsp.source import Location, Position
 
 if TYPE_CHECKING:
@@ -44,19 +37,20 @@ def _answer(
     if opened is None:
         return []
     position = server.converter.position(opened.document, params.position)
+    files = ProgramFiles(server)
     occurrence = occurrence_at(opened.tree, position)
     if occurrence is None:
-        return _included_file(server, opened, position)
+        return _included_file(files, opened, position)
     target = target_of(opened.tree, occurrence)
     path = opened.document.path
     found = [
         place
-        for place in occurrences_everywhere(server, path, opened.tree, target)
+        for place in files.occurrences(path, opened.tree, target)
         if place.occurrence.is_definition
     ]
     if not every and len(found) > 1:
         found = in_force(server.documents.assembly(opened), target, found)
-    return [location_json(server, place) for place in found]
+    return [files.location_json(place) for place in found]
 
 
 def in_force(assembly: Assembly, target: Target, found: list[Found]) -> list[Found]:
@@ -73,16 +67,15 @@ def _is_at(place: Found, location: Location) -> bool:
 
 
 def _included_file(
-    server: NvmServer, opened: OpenDocument, position: Position
+    files: ProgramFiles, opened: OpenDocument, position: Position
 ) -> list[dict[str, Any]]:
     """The start of the file whose path is under the cursor, if it is there."""
     for line, statement in includes_of(opened.tree):
         span = statement.path
         if line == position.line and span.start <= position.column <= span.end:
             written = span.value.decode("utf-8", "replace")
-            path = server.documents.loader().resolve(written, opened.document.path)
-            uri = uri_of_file(server, path)
-            if uri in server.documents.documents or os.path.isfile(path):
+            path = files.loader.resolve(written, opened.document.path)
+            if files.exists(path):
                 start = {"line": 0, "character": 0}
-                return [{"uri": uri, "range": {"start": start, "end": start}}]
+                return [{"uri": files.uri(path), "range": {"start": start, "end": start}}]
     return []

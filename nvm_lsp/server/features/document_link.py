@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nvm_lsp.server.program_files import includes_of, range_json, uri_of_file
+from nvm_lsp.server.program_files import ProgramFiles, includes_of, range_json
 from nvm_lsp.syntax import SyntaxTree
 
 if TYPE_CHECKING:
@@ -36,15 +35,14 @@ def handle(server: NvmServer, params: lsp.DocumentLinkParams) -> list[dict[str, 
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return []
-    loader = server.documents.loader()
+    files = ProgramFiles(server)
     answer = []
     for link in links(opened.tree):
-        path = loader.resolve(link.path, opened.document.path)
-        uri = uri_of_file(server, path)
-        if uri in server.documents.documents or os.path.isfile(path):
+        path = files.loader.resolve(link.path, opened.document.path)
+        if files.exists(path):
             answer.append({
                 "range": range_json(server, opened.tree, link.line, link.start, link.end),
-                "target": uri,
+                "target": files.uri(path),
                 "tooltip": path,
             })
     return answer

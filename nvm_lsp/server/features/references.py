@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.references import occurrence_at, target_of
-from nvm_lsp.server.program_files import location_json, occurrences_everywhere
+from nvm_lsp.server.program_files import ProgramFiles
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
@@ -24,8 +24,9 @@ def handle(server: NvmServer, params: lsp.ReferenceParams) -> list[dict[str, Any
     if occurrence is None:
         return []
     target = target_of(opened.tree, occurrence)
+    files = ProgramFiles(server)
     return [
-        location_json(server, found)
-        for found in occurrences_everywhere(server, opened.document.path, opened.tree, target)
+        files.location_json(found)
+        for found in files.occurrences(opened.document.path, opened.tree, target)
         if params.context.include_declaration or not found.occurrence.is_definition
     ]

@@ -24,15 +24,7 @@ from nvm_lsp.assembler.references import (
     target_of,
 )
 from nvm_lsp.opcodes import opcode_by_name
-from nvm_lsp.server.program_files import (
-    Found,
-    files_of_programs,
-    is_editable,
-    occurrences_everywhere,
-    range_json,
-    tree_of,
-    uri_of_file,
-)
+from nvm_lsp.server.program_files import Found, ProgramFiles, range_json
 from nvm_lsp.source import Position
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax.parser import directives, terminals
@@ -59,7 +51,7 @@ def prepare(server: NvmServer, params: lsp.PrepareRenameParams) -> dict[str, Any
             raise _refusal(reason)
         return None
     path = opened.document.path
-    _places(server, path, opened.tree, target_of(opened.tree, occurrence))
+    _places(ProgramFiles(server), path, opened.tree, target_of(opened.tree, occurrence))
     return {
         "range": range_json(
             server, opened.tree, occurrence.line, occurrence.start, occurrence.end
@@ -84,19 +76,16 @@ def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] | None
     if problem:
         raise _refusal(problem)
     path = opened.document.path
-    places = _places(server, path, opened.tree, target)
+    files = ProgramFiles(server)
+    places = _places(files, path, opened.tree, target)
     if new != target.name:
-        _refuse_clashes(server, path, opened.tree, target, new, places)
+        _refuse_clashes(files, path, opened.tree, target, new, places)
     edits: dict[str, list[dict[str, Any]]] = {}
     for place in places:
-        edits.setdefault(place.path, []).append({
-            "range": range_json(
-                server, place.tree, place.occurrence.line,
-                place.occurrence.start, place.occurrence.end,
-            ),
-            "newText": new,
-        })
-    return _workspace_edit(server, edits)
+        edits.setdefault(place.path, []).append(
+            {"range": files.range_json(place), "newText": new}
+        )
+    return _workspace_edit(files, edits)
 
 
 def name_problem(name: str, *, is_macro: bool = False) -> str:
@@ -140,28 +129,28 @@ def _why_no_name(tree: SyntaxTree, position: Position) -> str:
 
 
 def _places(
-    server: NvmServer, path: str, tree: SyntaxTree, target: Target
+    files: ProgramFiles, path: str, tree: SyntaxTree, target: Target
 ) -> list[Found]:
     """All places to change.
 
     Raises:
         JsonRpcException: not all of them can be, or nothing defines the name.
     """
-    places = list(occurrences_everywhere(server, path, tree, target))
+    places = list(files.occurrences(path, tree, target))
     if not any(place.occurrence.is_definition for place in places):
         raise _refusal(f"{target.name} is defined nowhere in this workspace, so its other uses "
                        "cannot be found")
     for file in dict.fromkeys(place.path for place in places):
-        if not is_editable(server, file):
+        if not files.is_editable(file):
             raise _refusal(
-                f"{target.name} also occurs in {file}, which is outside of the workspace; open that "
-                "file or its folder to rename it there, too"
+                f"{target.name} also occurs in {file}, which is outside of the workspace; open it "
+                "or its folder to rename it there, too"
             )
     return places
 
 
 def _refuse_clashes(
-    server: NvmServer, path: str, tree: SyntaxTree, target: Target, new: str, places: list[Found]
+    files: ProgramFiles, path: str, tree: SyntaxTree, target: Target, new: str, places: list[Found]
 ) -> None:
     """Refuses a name that means something already where the old one stands.
 
@@ -174,8 +163,8 @@ def _refuse_clashes(
         assert macro is not None
         _refuse(path, _named(tree, macro, new, uses=True))
         return
-    for file in files_of_programs(server, path, target, every=True):
-        here = tree_of(server, file)
+    for file in files.sharing(path, target, every=True):
+        here = files.tree(file)
         for found in occurrences(here, wanted) if here is not None else ():
             if found.is_definition:
                 _refuse(file, found)
@@ -209,12 +198,13 @@ def _refuse(path: str, found: Occurrence | None) -> None:
 
 
 def _workspace_edit(
-    server: NvmServer, edits: dict[str, list[dict[str, Any]]]
+    files: ProgramFiles, edits: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
     """The edits as the client takes them: with the versions of open files if it can."""
+    server = files.server
     workspace = server.client_capabilities.workspace
     able = workspace.workspace_edit if workspace is not None else None
-    uris = {path: uri_of_file(server, path) for path in edits}
+    uris = {path: files.uri(path) for path in edits}
     if able is None or not able.document_changes:
         return {"changes": {uris[path]: found for path, found in edits.items()}}
     changes = []

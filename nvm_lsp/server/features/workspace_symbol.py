@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, outline
-from nvm_lsp.server.program_files import range_json, tree_of, uri_of_file, workspace_files
+from nvm_lsp.server.program_files import ProgramFiles, range_json
 from nvm_lsp.syntax import SyntaxTree
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ _MAX_RESULTS = 500
 def handle(server: NvmServer, params: lsp.WorkspaceSymbolParams) -> list[dict[str, Any]]:
     query = params.query.strip().lstrip("%@.")
     found: list[tuple[int, str, str, SyntaxTree, Entry, str]] = []
-    for path in workspace_files(server):
-        tree = tree_of(server, path)
+    files = ProgramFiles(server)
+    for path in files.all():
+        tree = files.tree(path)
         if tree is None:
             continue
         for entry in outline(tree):
@@ -38,7 +39,7 @@ def handle(server: NvmServer, params: lsp.WorkspaceSymbolParams) -> list[dict[st
             "name": name,
             "kind": SYMBOL_KINDS[symbol.kind],
             "location": {
-                "uri": uri_of_file(server, path),
+                "uri": files.uri(path),
                 "range": range_json(
                     server, tree, symbol.first, symbol.definition.start, symbol.definition.end
                 ),
