@@ -40,6 +40,7 @@ __all__ = [
     "call",
     "clashes",
     "disable",
+    "discovered",
     "each",
     "failed",
     "failures",
@@ -284,10 +285,10 @@ def _guarded(plugin: str, hook: str, entry: Any) -> Any:
         nothing = object()
         result = ask(plugin, hook, load, nothing)
         if result is nothing:
-            said = _failures[-1].text if len(_failures) > before else (
+            why = _failures[-1].text if len(_failures) > before else (
                 f"plugin {plugin} is switched off: {_off.get(plugin, '')}"
             )
-            raise PluginError(said)
+            raise PluginError(f"{entry.name} cannot be used: {why}")
         return result
 
     return replace(entry, load=guarded)
@@ -329,8 +330,15 @@ def installed() -> tuple[Plugin, ...]:
     """The plugins of others that are installed, loaded or not."""
     manager()
     return tuple(
-        replace(plugin, why_off=_off.get(plugin.name, "")) for plugin in _plugins.values()
+        replace(plugin, why_off=_off.get(plugin.name, ""))
+        for plugin in _plugins.values()
+        if plugin.distribution != _OWN
     )
+
+
+def discovered() -> tuple[Plugin, ...]:
+    """The plugins of others that are installed; nothing of theirs is imported."""
+    return tuple(plugin for plugin, _ in _entry_points() if plugin.distribution != _OWN)
 
 
 def hooks_of(plugin: str) -> tuple[str, ...]:

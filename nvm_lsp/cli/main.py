@@ -1,4 +1,4 @@
-"""The command line: finds the command's module, runs it, and turns what goes wrong into words.
+"""The command line: finds the command, runs it, and turns what goes wrong into words.
 
 Exit codes: 0 success; 1 the command's own negative answer; 2 usage or source errors; 3 an error
 in nvm-lsp itself.
@@ -11,12 +11,13 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Iterable, Sequence
+from functools import partial
 
-from nvm_lsp import __version__
+from nvm_lsp import __version__, plugins
+from nvm_lsp.hookspecs import CommandEntry, CommandModule, hookimpl
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "nvm_lsp_commands"]
 
 #: The commands in the order of the help; each is the module of that name in this package.
 COMMANDS = {
@@ -30,8 +31,10 @@ COMMANDS = {
     "import": "translate a program of another assembler to easm",
     "explain": "explain a diagnostic's code or an opcode",
     "kernel": "print the NestedVM contract: code, layout, source",
+    "plugins": "list plugins, find out what ails them, switch them off and on, begin a new one",
     "serve": "start the language server",
 }
+_HOOK = "nvm_lsp_commands"
 _TRACEBACK = "NVM_LSP_TRACEBACK"
 
 
@@ -41,8 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Trees and programs hold no cycles to speak of; collecting often only costs time that grows
     # with the size of the program.
     gc.set_threshold(200_000, 20, 50)
+    plugins.listen(_tell)
     try:
         return _run(arguments)
+    except plugins.ClashError as error:
+        print(f"nvm-lsp: {error}", file=sys.stderr)
+        return 2
+    except plugins.PluginError as error:
+        print(f"nvm-lsp: {error}", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print("nvm-lsp: interrupted", file=sys.stderr)
         return 130
@@ -54,27 +64,67 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _internal_error(error, arguments)
 
 
+@hookimpl
+def nvm_lsp_commands() -> Iterable[CommandEntry]:
+    return [CommandEntry(name, text, partial(_load, name)) for name, text in COMMANDS.items()]
+
+
+def _load(name: str) -> CommandModule:
+    # `import` is a word of Python's, so its module bears an underscore.
+    module: CommandModule = importlib.import_module(
+        f"nvm_lsp.cli.{name}{'_' if name == 'import' else ''}"
+    )
+    return module
+
+
 def _run(arguments: list[str]) -> int:
     name = next((word for word in arguments if not word.startswith("-")), None)
-    module = _load(name) if name in COMMANDS else None
-    parser = _parser(name, module)
-    namespace = parser.parse_args(arguments)
-    if module is None:
+    found = plugins.find(_HOOK, CommandEntry, name) if name is not None else None
+    if found is None:
+        parser = _parser()
+        # Showing the version is no reason to load anything.
+        entries = plugins.each(_HOOK, CommandEntry) if "--version" not in arguments else ()
+        commands = parser.add_subparsers(metavar="COMMAND", dest="command")
+        for command in entries:
+            _add(commands, command.entry)
+        parser.parse_args(arguments)
         parser.print_help(sys.stderr)
         return 2
-    code: int = module.run(namespace)
+    module = found.entry.load()
+    parser = _parser()
+    sub = _add(parser.add_subparsers(metavar="COMMAND", dest="command"), found.entry)
+    if not plugins.is_built_in(found.plugin):
+        return _run_foreign(found, module, parser, sub, arguments)
+    module.add_arguments(sub)
+    code = module.run(parser.parse_args(arguments))
     if not sys.stdout.closed:  # the server closes it when its client leaves
         sys.stdout.flush()
     return code
 
 
-def _load(name: str) -> ModuleType:
-    # `import` is a word of Python's, so its module bears an underscore.
-    return importlib.import_module(f"nvm_lsp.cli.{name}{'_' if name == 'import' else ''}")
+def _run_foreign(
+    found: plugins.Found[CommandEntry],
+    module: CommandModule,
+    parser: argparse.ArgumentParser,
+    sub: argparse.ArgumentParser,
+    arguments: list[str],
+) -> int:
+    """Runs a plugin's command; what it raises is said to be the plugin's."""
+    try:
+        module.add_arguments(sub)
+        code: object = module.run(parser.parse_args(arguments))
+        sys.stdout.flush()
+        if not isinstance(code, int):
+            raise TypeError(f"a command gives its exit code, not {type(code).__name__}")
+        return code
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        plugins.failed(found.plugin, f"command {found.entry.name}", error)
+        return 3
 
 
-def _parser(name: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
-    """The parser; only the command that was named brings its arguments, so that start is quick."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nvm-lsp",
         description="Tools for easm guest programs of the NestedVM.",
@@ -82,14 +132,25 @@ def _parser(name: str | None, module: ModuleType | None) -> argparse.ArgumentPar
         "3 internal error.",
     )
     parser.add_argument("--version", action="version", version=f"nvm-lsp {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
-    for command, text in COMMANDS.items():
-        sub = commands.add_parser(
-            command, help=text, description=text[0].upper() + text[1:] + ".",
-        )
-        if command == name and module is not None:
-            module.add_arguments(sub)
     return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], entry: CommandEntry
+) -> argparse.ArgumentParser:
+    # Of all commands only the one that was named brings its arguments, so that start is quick.
+    text = str(entry.summary).replace("%", "%%")
+    return commands.add_parser(
+        entry.name, help=text, description=text[:1].upper() + text[1:] + "."
+    )
+
+
+def _tell(failure: plugins.PluginFailure) -> None:
+    """Says that a plugin failed, where no answer of a command is spoilt by it."""
+    from nvm_lsp.plugin_settings import log_file  # noqa: PLC0415 -- only when things went wrong
+
+    print(f"nvm-lsp: {failure.text}", file=sys.stderr)
+    print(f"  hint: the traceback is in {log_file()}; try nvm-lsp plugins doctor", file=sys.stderr)
 
 
 def _internal_error(error: Exception, arguments: list[str]) -> int:

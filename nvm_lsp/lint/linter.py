@@ -66,11 +66,11 @@ def findings(owned: OwnedRule, context: LintContext) -> list[Diagnostic]:
     plugin, rule = owned
     return ask(
         plugin, f"rule {rule.kind.code}", lambda: list(rule.check(context)), [],
-        flaw=partial(_flaw, rule, context),
+        flaw=partial(flaw_of, rule, context),
     )
 
 
-def _flaw(rule: Rule, context: LintContext, found: list[Any]) -> str:
+def flaw_of(rule: Rule, context: LintContext, found: list[Any]) -> str:
     """What is wrong with a rule's findings, nothing if they can be shown."""
     lines = {tree.path: tree.tree.line_count for tree in context.assembly.program.contexts}
     for item in found:

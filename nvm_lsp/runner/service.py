@@ -127,7 +127,8 @@ class ExecutionService:
     async def _spawn(self) -> _Worker:
         self._refuse_if_closed()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "nvm_lsp.runner.worker",
+            # Never from the folder of the moment, which may be somebody else's.
+            sys.executable, "-P", "-m", "nvm_lsp.runner.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE_LIMIT,
         )
         worker = _Worker(process)
