@@ -32,14 +32,16 @@ from nvm_lsp.shapes import (
 )
 
 __all__ = [
-    "MNEMONIC_CASES", "TARGETS", "BadKey", "Configuration", "Configurations", "FileSettings",
-    "FormatStyle", "Layer", "Settings", "read", "read_table", "schema", "schema_text",
+    "CONFIGURATION_FILES", "MNEMONIC_CASES", "TARGETS", "BadKey", "Configuration",
+    "Configurations", "FileSettings", "FormatStyle", "Layer", "Settings", "read",
+    "read_table", "schema", "schema_text",
 ]
 
 MNEMONIC_CASES = ("upper", "lower", "keep")
 TARGETS = ("nvm", "evm")
 _LEVELS = tuple(severity.value for severity in Severity)
-_FILES = ("nvm-lsp.toml", "pyproject.toml")
+#: The names that a configuration file may have; of two in a folder the first counts.
+CONFIGURATION_FILES = ("nvm-lsp.toml", "pyproject.toml")
 
 
 class _Fork:
@@ -275,6 +277,7 @@ class FileSettings:
     fork: str | None = None
     target: str = "nvm"
     format: FormatStyle = FormatStyle()
+    disabled: tuple[str, ...] = ()  # plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,17 +296,20 @@ class Configuration:
         """The settings of a file, overrides applied."""
         s = self.settings
         out = FileSettings(
-            (Layer(s.select, s.extend_select, s.ignore),), s.levels, s.fork, s.target, s.format
+            (Layer(s.select, s.extend_select, s.ignore),), s.levels, s.fork, s.target, s.format,
+            s.plugins.disabled,
         )
         for override in s.overrides:
             if not self._matches(override.files, path):
                 continue
-            out = FileSettings(
-                (*out.layers, Layer(override.select, override.extend_select, override.ignore)),
-                out.levels + override.levels,
-                override.fork or out.fork,
-                override.target or out.target,
-                replace(out.format, **dict(override.format)),
+            layer = Layer(override.select, override.extend_select, override.ignore)
+            out = replace(
+                out,
+                layers=(*out.layers, layer),
+                levels=out.levels + override.levels,
+                fork=override.fork or out.fork,
+                target=override.target or out.target,
+                format=replace(out.format, **dict(override.format)),
             )
         return out
 
@@ -333,6 +339,10 @@ class Configurations:
             return self.fixed
         path = os.path.abspath(path)
         return self._of_folder(path if os.path.isdir(path) else os.path.dirname(path))
+
+    def folders(self) -> Iterator[str]:
+        """The folders that were looked at for configuration files."""
+        yield from self._by_folder
 
     def read(self) -> Iterator[Configuration]:
         """Every configuration that was met, each once."""
@@ -420,7 +430,7 @@ def schema_text() -> str:
 
 
 def _in_folder(folder: str) -> Iterator[Configuration]:
-    for name in _FILES:
+    for name in CONFIGURATION_FILES:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             found = read(path)

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from nvm_lsp.assembler import Assembly
-from nvm_lsp.diagnostics import KINDS, Diagnostic
+from nvm_lsp.configuration import FileSettings
+from nvm_lsp.diagnostics import KINDS, Diagnostic, Kind, Severity
 from nvm_lsp.lint.rule import LintContext, Rule
-from nvm_lsp.plugins import ask, call, note_clash, refuse, refuse_clashes
+from nvm_lsp.lint.selection import level_of
+from nvm_lsp.lint.suppressions import KINDS as SUPPRESSION_KINDS
+from nvm_lsp.lint.suppressions import Mark, collect
+from nvm_lsp.plugins import (
+    PluginFailure,
+    ask,
+    call,
+    failures,
+    note_clash,
+    refuse,
+    refuse_clashes,
+)
+from nvm_lsp.syntax import SyntaxTree
 
-__all__ = ["OwnedRule", "check", "findings", "owned_rules", "rules"]
+__all__ = [
+    "Examination",
+    "OwnedRule",
+    "check",
+    "declared_target",
+    "examine",
+    "findings",
+    "kinds",
+    "owned_rules",
+    "rules",
+]
 
 _HOOK = "nvm_lsp_rules"
+#: How the codes of flaws begin that assembling finds.
+_ASSEMBLER = ("ASM", "SYN")
+_TARGET = "declared target"
+_TARGET_LINE = re.compile(r"#@\s*target\s+(nvm|evm)\s*(?:#.*)?")
 
 
 class OwnedRule(NamedTuple):
@@ -48,17 +77,96 @@ def rules() -> tuple[Rule, ...]:
     return tuple(owned.rule for owned in owned_rules())
 
 
-def check(assembly: Assembly, target: str = "nvm") -> tuple[Diagnostic, ...]:
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What linting one program gave.
+
+    ``used`` are suppressions in the files that it includes which silenced something: linting such
+    a file by itself may call them idle. ``failures`` are those of rules that gave nothing.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    used: frozenset[Mark] = frozenset()
+    failures: tuple[PluginFailure, ...] = ()
+
+
+def check(
+    assembly: Assembly, target: str | None = None, settings: FileSettings | None = None
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with a program; see `examine`."""
+    return examine(assembly, target, settings).diagnostics
+
+
+def examine(
+    assembly: Assembly, target: str | None = None, settings: FileSettings | None = None
+) -> Examination:
     """What is wrong with a program: the assembler's diagnostics, then the rules' findings.
 
-    Rules run only on a program without errors, so that one fault is said once.
+    Rules run only on a program without errors, so that one fault is said once. What keeps it from
+    assembling is always said; of all else, what the settings ask for and no comment suppresses.
+    ``target`` outweighs the one that the program's ``#@ target`` says, which outweighs the
+    settings'.
     """
-    found = list(assembly.diagnostics)
+    settings = settings or FileSettings()
+    levels = {kind.code: level_of(kind, settings) for kind in kinds()}
+    errors = [d for d in assembly.diagnostics if d.severity is Severity.ERROR]
+    found = [d for d in assembly.diagnostics if d.severity is not Severity.ERROR]
+    before = len(failures())
     if assembly.ok:
-        context = LintContext(assembly, target)
+        said = target or declared_target(assembly.program.root.tree) or settings.target
+        context = LintContext(assembly, said)
         for owned in owned_rules():
-            found += findings(owned, context)
-    return tuple(sorted(found, key=lambda diagnostic: diagnostic.sort_key))
+            if owned.plugin not in settings.disabled and _is_on(owned.rule.kind, levels):
+                found += findings(owned, context)
+    suppressions = collect(assembly)
+    kept = list(suppressions.keep(d for d in found if _is_on(d.kind, levels)))
+    # A rule that failed has found nothing, but that says nothing of suppressions.
+    kept += (
+        d for d in suppressions.findings(levels, all_ran=assembly.ok and not failures())
+        if _is_on(d.kind, levels)
+    )
+    kept = [
+        d if levels.get(d.code) in (None, d.kind.severity) else replace(d, severity=levels[d.code])
+        for d in kept
+    ]
+    root = assembly.program.root.path
+    return Examination(
+        tuple(sorted(errors + kept, key=lambda diagnostic: diagnostic.sort_key)),
+        frozenset(mark for mark in suppressions.used if mark.path != root),
+        failures()[before:],
+    )
+
+
+@lru_cache(maxsize=1)
+def kinds() -> tuple[Kind, ...]:
+    """Every kind that linting can report, by code."""
+    own = [kind for kind in KINDS.values() if kind.code.startswith(_ASSEMBLER)]
+    found = [*own, *SUPPRESSION_KINDS, *(rule.kind for rule in rules())]
+    return tuple(sorted(found, key=lambda kind: kind.code))
+
+
+def declared_target(tree: SyntaxTree) -> str | None:
+    """The target that a program's ``#@ target`` line says, None if it says none."""
+    for chunk in tree.chunks:
+        known = chunk.cache.get(_TARGET)
+        if not isinstance(known, str):
+            known = next(
+                (
+                    found[1]
+                    for line in chunk.lines
+                    if line.statement is None and line.comment is not None
+                    and (found := _TARGET_LINE.fullmatch(line.comment.text.rstrip()))
+                ),
+                "",
+            )
+            chunk.cache[_TARGET] = known
+        if known:
+            return known
+    return None
+
+
+def _is_on(kind: Kind, levels: dict[str, Severity]) -> bool:
+    return levels.get(kind.code, kind.severity) is not Severity.OFF
 
 
 def findings(owned: OwnedRule, context: LintContext) -> list[Diagnostic]:

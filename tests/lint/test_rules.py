@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nvm_lsp.assembler import FileLoader, assemble
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Severity
+from nvm_lsp.lint import suppressions
 from nvm_lsp.lint.linter import check as lint
 from nvm_lsp.lint.linter import rules
 from nvm_lsp.source import split_lines
@@ -26,7 +28,10 @@ from nvm_lsp.syntax import parse_lines
 from tests.marked import Case, applied, cases, finding, written
 
 FIXTURES = Path(__file__).parent
-RULES = {rule.kind.name: rule for rule in rules() if rule.check.__module__.startswith("nvm_lsp.")}
+RULES = {
+    **{rule.kind.name: rule for rule in rules() if rule.check.__module__.startswith("nvm_lsp.")},
+    **{kind.name: SimpleNamespace(kind=kind) for kind in suppressions.KINDS},
+}
 HEADINGS = ["## What it does", "## Why it is bad", "## Example", "## What to do"]
 TARGET = re.compile(r"^\s*#@ +target +(nvm|evm)\s*$", re.MULTILINE)
 
