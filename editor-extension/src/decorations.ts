@@ -1,11 +1,12 @@
 /**
  * The outcome of a run, coloured, at the end of the line where the program ended; grey once the text
- * has changed. The inlay hints (the server's) give values; this gives the verdict.
+ * has changed. The inlay hints (the server's) give values; this gives the verdict and the cost of interpretation.
  */
 
 import * as vscode from "vscode";
 import type { Runs } from "./runs";
-import { describeGas, describeOutcome, succeeded } from "./summary";
+import type { RunResult } from "./run-result";
+import { describeVerdict, succeeded } from "./summary";
 
 export function createDecorations(context: vscode.ExtensionContext, runs: Runs): void {
   const kinds = {
@@ -47,14 +48,11 @@ function decoration(color: string, ruler: string): vscode.TextEditorDecorationTy
   });
 }
 
-type Outcome = Parameters<typeof describeOutcome>[0];
-
-function option(document: vscode.TextDocument, result: Outcome, stale: boolean): vscode.DecorationOptions {
+function option(document: vscode.TextDocument, result: RunResult, stale: boolean): vscode.DecorationOptions {
   const line = Math.min((result.last?.line ?? 1) - 1, document.lineCount - 1);
   const end = document.lineAt(line).range.end;
-  const mark = stale ? "↻ changed since: " : succeeded(result) ? "✓ " : "✗ ";
   return {
     range: new vscode.Range(end, end),
-    renderOptions: { after: { contentText: `${mark}${describeOutcome(result)} · ${describeGas(result)}` } },
+    renderOptions: { after: { contentText: describeVerdict(result, stale) } },
   };
 }

@@ -26,6 +26,15 @@ export function describeData(data: string): string {
   return shown + decimal + (size > 32 ? ` (+${size - 32} bytes)` : "");
 }
 
+/** `✓ 8 steps · 664 gas above native`, for the end of a line whose inlay hint has the value. */
+export function describeVerdict(result: RunResult, stale: boolean): string {
+  const { overhead } = result.gas;
+  const steps = `${group(result.steps)} step${result.steps === 1 ? "" : "s"}`;
+  const parts = succeeded(result) ? [steps] : [describeOutcome(result), steps];
+  if (result.kernel !== null && overhead !== null) parts.push(`${group(overhead)} gas above native`);
+  return `${stale ? "↻ changed since · " : succeeded(result) ? "✓ " : "✗ "}${parts.join(" · ")}`;
+}
+
 /** `709 gas (45 native)`. */
 export function describeGas(result: RunResult): string {
   const { used, native } = result.gas;
