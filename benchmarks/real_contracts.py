@@ -75,7 +75,8 @@ def large(count: int = LARGE) -> str:
         text = re.sub(r"\b(l_\w+)|^\.(\w+):", rf"c{number}_\1\2", text, flags=re.MULTILINE)
         text = re.sub(rf"^c{number}_data\w*$", f".c{number}_data:", text, flags=re.MULTILINE)
         dispatcher.append(f"    DUP1\n    PUSH2 {number}\n    EQ\n    PUSH2 c{number}\n    JUMPI\n")
-        bodies.append(f"c{number}:\n    POP\n{text}")
+        # Data may end with a byte that reads as a push; zeros keep it from the next JUMPDEST.
+        bodies.append(f"c{number}:\n    POP\n{text}    %bytes 0x{'00' * 32}\n")
     return "".join([*dispatcher, "    STOP\n", *bodies])
 
 
