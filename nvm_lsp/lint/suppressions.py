@@ -204,16 +204,15 @@ class Suppressions:
             for code, start, end in unknown:
                 out.append(_at(
                     UNKNOWN, found, start, end, f"there is no code {code}",
-                    near_miss(code, levels), (_removal(root.tree, found, (code,)),),
+                    near_miss(code, levels), (_removal(root.tree, found, code),),
                 ))
-            idle: tuple[str, ...] = ()
+            idle: tuple[tuple[str, int, int], ...] = ()
             if all_ran and self.assembly.bytecode:
                 if idle_lines is None:
                     idle_lines = _not_assembled(root.tree, self.assembly)
                 idle = self._idle(found, levels, idle_lines)
-            if idle:
-                out.append(_unused(root.tree, found, idle))
-            elif not comment.reason and len(unknown) < len(comment.codes):
+            out += (_unused(root.tree, found, *code) for code in idle)
+            if len(idle) + len(unknown) < len(comment.codes) and not comment.reason:
                 out.append(_at(
                     NO_REASON, found, comment.start, comment.end, "this does not say why",
                     "write the reason behind it: -- reason",
@@ -222,12 +221,12 @@ class Suppressions:
 
     def _idle(
         self, found: _Placed, levels: Mapping[str, Severity], not_assembled: frozenset[int]
-    ) -> tuple[str, ...]:
+    ) -> tuple[tuple[str, int, int], ...]:
         if found.line in not_assembled:
             return ()
         return tuple(
-            code
-            for code, _, _ in found.comment.codes or ()
+            (code, start, end)
+            for code, start, end in found.comment.codes or ()
             if levels.get(code, Severity.OFF) is not Severity.OFF
             and not code.startswith("SUP")
             and Mark(found.path, found.line, code) not in self.used
@@ -311,22 +310,21 @@ def _not_assembled(tree: t.SyntaxTree, assembly: Assembly) -> frozenset[int]:
     return frozenset(lines)
 
 
-def _unused(tree: t.SyntaxTree, found: _Placed, codes: tuple[str, ...]) -> Diagnostic:
+def _unused(tree: t.SyntaxTree, found: _Placed, code: str, start: int, end: int) -> Diagnostic:
     where = "this file" if found.whole_file else "this line"
     hint = "remove it"
     if found.comment.alone and not found.whole_file:
         hint = "write it behind the line that it is meant for, or at the head of the file"
-    names = " and ".join(codes)
     return _at(
-        UNUSED, found, found.comment.start, found.comment.end,
-        f"{where} has no finding of {names}", hint, (_removal(tree, found, codes),),
+        UNUSED, found, start, end, f"{where} has no finding of {code}", hint,
+        (_removal(tree, found, code),),
     )
 
 
-def _removal(tree: t.SyntaxTree, found: _Placed, codes: tuple[str, ...]) -> Fix:
-    """A fix that removes codes from a suppression, and all of it if no code is left."""
+def _removal(tree: t.SyntaxTree, found: _Placed, code: str) -> Fix:
+    """A fix that removes a code from a suppression, and all of it if no code is left."""
     comment = found.comment
-    left = [code for code, _, _ in comment.codes or () if code not in codes]
+    left = [other for other, _, _ in comment.codes or () if other != code]
     text = tree.line(found.line).text
     body = text.rstrip("\r\n")
     if left:
@@ -341,7 +339,7 @@ def _removal(tree: t.SyntaxTree, found: _Placed, codes: tuple[str, ...]) -> Fix:
     else:
         start = len(body[: comment.start].rstrip())
         span, new = Span.of_line(found.line, start, len(body)), ""
-    title = "Remove the suppression" if not left else f"Remove {' and '.join(codes)}"
+    title = "Remove the suppression" if not left else f"Remove {code}"
     return Fix(title, (Edit(Location(found.path, span), new),))
 
 
