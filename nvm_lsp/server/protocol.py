@@ -66,6 +66,7 @@ class Protocol(LanguageServerProtocol):
             else:
                 log.warning("a message that cannot be understood: %s", method or "response")
             return
+        self._initialized = self._initialized or method == lsp.INITIALIZE
         self.handle_message(message)
 
     def refuse(self, number: Any, code: int, message: str) -> None:
@@ -82,18 +83,11 @@ class Protocol(LanguageServerProtocol):
             return True
         return (method == lsp.INITIALIZE) is self._initialized
 
-    def _knows(self, method: str) -> bool:
+    def _knows(self, method: object) -> bool:
         return method in self.fm.builtin_features or method in self.fm.features
 
-    @lsp_method(lsp.INITIALIZE)
-    def lsp_initialize(
-        self, params: lsp.InitializeParams
-    ) -> Generator[Any, Any, lsp.InitializeResult]:
-        self._initialized = True
-        return super().lsp_initialize(params)
-
     @lsp_method(lsp.EXIT)
-    def lsp_exit(self, *_: Any) -> None:
+    def lsp_exit(self, *_: Any) -> None:  # type: ignore[override]
         # pygls ends the process; ours may have other clients.
         self._server.leave(0 if self._shutdown else 1)
 

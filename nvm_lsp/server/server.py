@@ -1,6 +1,7 @@
 """The language server: state, wiring, and nothing else; features are pure functions elsewhere.
 
-It never imports py-evm: guests run in processes of their own.
+Until initialize is answered it imports pygls alone. It never imports py-evm: guests run in
+processes of their own.
 """
 
 from __future__ import annotations
@@ -9,124 +10,190 @@ import asyncio
 import contextlib
 import importlib
 import logging
-from collections.abc import Generator
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+import os
+from collections.abc import AsyncIterator, Callable
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp import get_method_options_type
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+from pygls.protocol import default_converter
 
 from nvm_lsp import __version__
-from nvm_lsp.assembler import Assembly
-from nvm_lsp.diagnostics import Severity
-from nvm_lsp.runner.prepare import comment_diagnostics, prepare
-from nvm_lsp.runner.run import Request
-from nvm_lsp.runner.service import ExecutionService, RunFailedError
-from nvm_lsp.server.convert import Converter
 from nvm_lsp.server.features import COMMANDS, FEATURES, Command, Feature
-from nvm_lsp.server.workspace import OpenDocument, Workspace, path_of, uri_of
+from nvm_lsp.server.protocol import REQUEST_FAILED, Protocol
 
-__all__ = ["NvmServer", "serve"]
+# What is below is imported by name when it is first needed.
+if TYPE_CHECKING:
+    from nvm_lsp.runner.service import ExecutionService
+    from nvm_lsp.server.convert import Converter
+    from nvm_lsp.server.diagnoser import Diagnoser
+    from nvm_lsp.server.runs import Runs
+    from nvm_lsp.server.settings import Settings
+    from nvm_lsp.server.transport import Inbox
+    from nvm_lsp.server.workspace import Workspace
+
+__all__ = ["NvmServer", "create_server"]
 
 log = logging.getLogger(__name__)
 
-#: Seconds of quiet after an edit before diagnostics are made: as long as they took last time, so
-#: that they never take more than half of the time, within these bounds.
-_LEAST_PAUSE = 0.02
-_LONGEST_PAUSE = 0.5
-#: Diagnostics shown of one document; the last one says that there are more.
-_MAX_DIAGNOSTICS = 500
-_REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
-_INVALID_PARAMS = -32602  # JSON-RPC 2.0
-
-
-class _Protocol(LanguageServerProtocol):
-    """pygls's protocol, except for documents and cancelling.
-
-    pygls rebuilds the whole text at each edit; ours are lists of lines. And cancelling an
-    executeCommand must stop the command, not only its answer.
-    """
-
-    _server: NvmServer
-
-    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
-    def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
-        self._server.did_open(params)
-
-    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
-        self._server.did_change(params)
-
-    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
-    def lsp_text_document__did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
-        self._server.did_close(params)
-
-    @lsp_method(lsp.WORKSPACE_EXECUTE_COMMAND)
-    def lsp_workspace__execute_command(
-        self, params: lsp.ExecuteCommandParams
-    ) -> Generator[Any, Any, Any]:
-        # pygls wants every argument that a handler could take; ours are optional.
-        handler = self.fm.commands.get(params.command)
-        if handler is None:
-            raise JsonRpcException(f"unknown command {params.command}", _INVALID_PARAMS)
-        result = yield handler, tuple(params.arguments or ()), None
-        return result
-
-    def notify(self, method: str, params: Any | None = None) -> None:
-        """Sends a notification; plain JSON goes out as it is, which is 3 times as fast."""
-        if isinstance(params, dict):
-            self._send_data({"jsonrpc": self.VERSION, "method": method, "params": params})
-        else:
-            super().notify(method, params)
-
-    def _send_response(self, msg_id: Any, result: Any = None, error: Any = None) -> None:
-        if error is None and (result is None or isinstance(result, dict | list)):
-            self._result_types.pop(msg_id, None)
-            self._send_data({"jsonrpc": self.VERSION, "id": msg_id, "result": result})
-        else:
-            super()._send_response(msg_id, result, error)
-
-    def _handle_cancel_notification(self, msg_id: Any) -> None:
-        task = self._server.running.get(msg_id)
-        if task is not None:
-            task.cancel()
-        super()._handle_cancel_notification(msg_id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """A run's result and the version of the text that it belongs to."""
-
-    version: int
-    json: dict[str, Any]
+#: Where somebody may tell of a bug.
+BUGS = "https://github.com/nvm-lsp/nvm-lsp/issues"
+_SERVER_CANCELLED = -32802  # LSP 3.17, LSPErrorCodes.ServerCancelled
+#: Seconds between looks at the disk for clients that do not watch files.
+_POLL_SECONDS = 2.0
+_WATCHED = ("**/*.easm", "**/pyproject.toml", "**/nvm-lsp.toml")
+_CONFIGURATION_FILES = ("pyproject.toml", "nvm-lsp.toml")
+_WATCHER_ID = "nvm-lsp.files"
 
 
 class NvmServer(LanguageServer):
-    """Open documents, results of runs, and the processes that make them."""
+    """What one client has opened, set and run."""
+
+    protocol: Protocol
 
     def __init__(self) -> None:
         super().__init__(
-            "nvm-lsp", __version__, protocol_cls=_Protocol, converter_factory=default_converter
+            "nvm-lsp", __version__, protocol_cls=Protocol, converter_factory=default_converter
         )
-        self.documents = Workspace()
-        self.converter = Converter()
-        self.results: dict[str, _Result] = {}
+        self.encoding = "utf-16"
         self.running: dict[Any, asyncio.Task[Any]] = {}
-        self.service: ExecutionService | None = None
-        self._pending: dict[str, asyncio.TimerHandle] = {}
-        self._took = 0.0
-        self._published: dict[str, set[str]] = {}
+        self.progress_tasks: dict[Any, asyncio.Task[Any]] = {}
+        self.inbox: Inbox | None = None
+        self.exit_code: int | None = None
+        self.client_pulls = self.client_shows_related = self.client_watches = False
+        self._initial_options: Any = None
+        self._initial_folders: tuple[str, ...] = ()
+        self._reported: set[str] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # Parts, each imported and made when it is first needed ---------------------------------------
+
+    @cached_property
+    def documents(self) -> Workspace:
+        from nvm_lsp.server.workspace import Workspace  # noqa: PLC0415 -- after initialize
+
+        documents = Workspace()
+        settings, trusted = self._read_options(self._initial_options)
+        documents.configure(settings, trusted, self._initial_folders)
+        return documents
+
+    @cached_property
+    def converter(self) -> Converter:
+        from nvm_lsp.server.convert import Converter  # noqa: PLC0415 -- after initialize
+
+        return Converter(self.encoding)
+
+    @cached_property
+    def diagnoser(self) -> Diagnoser:
+        from nvm_lsp.server.diagnoser import Diagnoser  # noqa: PLC0415 -- after initialize
+
+        return Diagnoser(self)
+
+    @cached_property
+    def runs(self) -> Runs:
+        from nvm_lsp.server.runs import Runs  # noqa: PLC0415 -- after initialize
+
+        return Runs(self)
+
+    @cached_property
+    def service(self) -> ExecutionService:
+        from nvm_lsp.runner.service import ExecutionService  # noqa: PLC0415 -- after initialize
+
+        return ExecutionService()
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The last results of runs, by the program's URI."""
+        return self.runs.results
+
+    @property
+    def settings(self) -> Settings:
+        return self.documents.settings
+
+    @property
+    def trusted(self) -> bool | None:
+        """Whether the user trusts the workspace; None where nobody has said."""
+        return self.documents.trusted
+
+    async def run_program(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Runs a document's program; its JSON, with lines."""
+        return await self.runs.run(uri, options)
+
+    # Life ----------------------------------------------------------------------------------------
+
+    def initialize(self, params: lsp.InitializeParams) -> None:
+        """Notes who the client is; nothing of ours is imported yet."""
+        capabilities = params.capabilities
+        general = capabilities.general
+        offered = (general.position_encodings if general else None) or []
+        for encoding in ("utf-32", "utf-8", "utf-16"):
+            if encoding in offered:
+                self.encoding = encoding
+                break
+        text = capabilities.text_document
+        pull = text.diagnostic if text is not None else None
+        self.client_pulls = pull is not None
+        self.client_shows_related = pull is not None and bool(pull.related_document_support)
+        watched = capabilities.workspace and capabilities.workspace.did_change_watched_files
+        self.client_watches = bool(watched and watched.dynamic_registration)
+        self._initial_options = params.initialization_options
+        uris = [folder.uri for folder in params.workspace_folders or ()]
+        if not uris and params.root_uri:
+            uris = [params.root_uri]
+        elif not uris and params.root_path:
+            uris = [_uri_of_folder(params.root_path)]
+        self._initial_folders = tuple(filter(None, map(_folder_of, uris)))
+
+    async def warm_up(self) -> None:
+        """Imports what every request needs, registers for changes, reads settings, starts a worker.
+
+        Between the steps a request that has come already has its turn.
+        """
+        for module in ("nvm_lsp.assembler", "nvm_lsp.server.workspace", "nvm_lsp.server.diagnoser"):
+            importlib.import_module(module)
+            await asyncio.sleep(0)
+        await self._register_watchers()
+        await self.read_client_settings()
+        self._keep(self._look_at_disk())
+        await self.service.start()
+
+    def leave(self, code: int) -> None:
+        """The client wants no more of us."""
+        self.exit_code = code
+
+    @property
+    def was_shut_down(self) -> bool:
+        return bool(self.protocol._shutdown)
+
+    async def close(self) -> None:
+        """Ends everything that goes on for this client; no process is left behind."""
+        tasks = {*self._tasks, *self.running.values(), *self.progress_tasks.values()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if "service" in self.__dict__:
+            await self.service.close()
+
+    def is_behind(self) -> bool:
+        """Whether messages have come that are not handled yet."""
+        return self.inbox is not None and len(self.inbox) > 0
+
+    def _keep(self, coroutine: Any) -> None:
+        """Runs something on the side until the client leaves."""
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # Documents -----------------------------------------------------------------------------------
 
     def did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
         item = params.text_document
         self.documents.open(item.uri, item.text, item.version)
-        self.refresh(item.uri)
+        self._changed(item.uri)
+        self.diagnoser.show_configuration_flaws()
 
     def did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
         uri, version = params.text_document.uri, params.text_document.version
@@ -140,190 +207,256 @@ class NvmServer(LanguageServer):
                 opened.change(span, change.text, version)
             else:
                 opened.set_text(change.text, version)
-        for other in self.documents.includers(opened.document.path):
-            other.assembly = other.diagnostics = None
-            self.schedule(other.uri)
-        self.schedule(uri)
+        self._changed(uri)
 
     def did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
         uri = params.text_document.uri
+        opened = self.documents.documents.get(uri)
+        if opened is None:
+            return
+        includers = self.documents.includers(opened.document.path)
         self.documents.close(uri)
         self.results.pop(uri, None)
-        self._cancel_pending(uri)
-        for other in self._published.pop(uri, {uri}):
-            self._publish(other, None, [])
-        for opened in self.documents.documents.values():
-            self.schedule(opened.uri)
+        self.diagnoser.forget(uri)
+        for other in includers:
+            self.diagnoser.schedule(other.uri)
 
-    # Diagnostics ---------------------------------------------------------------------------------
-
-    def schedule(self, uri: str) -> None:
-        """Makes diagnostics once typing pauses; the pause grows with what they cost."""
-        self._cancel_pending(uri)
-        delay = min(max(_LEAST_PAUSE, self._took), _LONGEST_PAUSE)
-        loop = asyncio.get_event_loop()
-        self._pending[uri] = loop.call_later(delay, self.refresh, uri)
-
-    def refresh(self, uri: str) -> None:
-        """Makes and publishes the diagnostics of a document now."""
-        self._cancel_pending(uri)
-        opened = self.documents.documents.get(uri)
-        if opened is None:
+    def did_save(self, params: lsp.DidSaveTextDocumentParams) -> None:
+        uri = params.text_document.uri
+        if uri not in self.documents.documents:
             return
-        loop = asyncio.get_event_loop()
-        began = loop.time()
-        try:
-            by_file = self._diagnostics(opened)
-        except Exception as error:
-            self.report("diagnostics", error)
-            return
-        self._took = loop.time() - began
-        before = self._published.get(uri, set())
-        for gone in before - set(by_file):
-            self._publish(gone, None, [])
-        for other, found in by_file.items():
-            self._publish(other, opened.version if other == uri else None, found)
-        self._published[uri] = set(by_file)
-        if self.results.get(uri) is not None:
-            self._refresh_inlay_hints()
+        if self.settings.lint.run == "onSave":
+            self.diagnoser.schedule(uri, saved=True)
+        if self.settings.run.on_save and self.trusted is not False:
+            self._keep(self.runs.run_saved(uri))
 
-    def _diagnostics(self, opened: OpenDocument) -> dict[str, list[dict[str, Any]]]:
-        """Diagnostics by URI: of the document, and of files that it includes and nobody opened."""
-        assembly = self.documents.assembly(opened)
-        found = list(self.documents.diagnostics(opened))
-        found += comment_diagnostics(assembly, self.documents.loader())
-        by_file: dict[str, list[dict[str, Any]]] = {opened.uri: []}
-        for diagnostic in found:
-            path = diagnostic.location.path
-            uri = opened.uri if path == opened.document.path else uri_of(path)
-            if uri != opened.uri and uri in self.documents.documents:
-                continue  # shown with that document itself
-            document = self.documents.text_of(path)
-            by_file.setdefault(uri, []).append(
-                self.converter.diagnostic_json(
-                    document or opened.document if uri == opened.uri else document or _NO_TEXT,
-                    diagnostic, self._uri, self.documents.text_of,
-                )
-            )
-        for items in by_file.values():
-            if len(items) > _MAX_DIAGNOSTICS:
-                more = len(items) - _MAX_DIAGNOSTICS
-                del items[_MAX_DIAGNOSTICS:]
-                items[-1]["message"] += f"\n({more} more are not shown)"
-        return by_file
+    def _changed(self, uri: str) -> None:
+        """Has diagnostics made of a document, and of those that include it."""
+        opened = self.documents.documents[uri]
+        self.diagnoser.schedule(uri, saved=opened.version <= 1)
+        for other in self.documents.includers(opened.document.path):
+            other.outdate()
+            self.diagnoser.schedule(other.uri)
 
-    def _uri(self, path: str) -> str:
-        return uri_of(path)
+    def shown(self, uri: str) -> None:
+        """Diagnostics of a document were shown: hints that hang on its text may be asked anew."""
+        if uri in self.results:
+            self.refresh_inlay_hints()
 
-    def _publish(self, uri: str, version: int | None, found: list[dict[str, Any]]) -> None:
-        params: dict[str, Any] = {"uri": uri, "diagnostics": found}
-        if version is not None:
-            params["version"] = version
-        self.protocol.notify(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
+    # Settings, trust, folders, files on disk -----------------------------------------------------
 
-    def _cancel_pending(self, uri: str) -> None:
-        handle = self._pending.pop(uri, None)
-        if handle is not None:
-            handle.cancel()
+    def _read_options(self, json: Any) -> tuple[Settings, bool | None]:
+        """Settings and trust out of initializationOptions or a client's section."""
+        from nvm_lsp.server.settings import read_settings  # noqa: PLC0415 -- after initialize
 
-    # Runs ----------------------------------------------------------------------------------------
+        trusted: bool | None = None
+        if isinstance(json, dict):
+            trusted = json.get("trusted") if isinstance(json.get("trusted"), bool) else None
+            section = json.get("nvm-lsp", json.get("settings"))
+            if isinstance(section, dict):
+                json = section
+        return read_settings(json, self.log_message), trusted
 
-    async def run_program(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
-        """Runs a document's program; its JSON, with lines."""
-        opened = self.documents.documents.get(uri)
-        if opened is None:
-            raise JsonRpcException(f"{uri} is not open", _REQUEST_FAILED)
-        assembly, request = self._program(opened, options.get("case"))
-        if options.get("target") in ("nvm", "evm"):
-            request = replace(request, scenario=replace(request.scenario, target=options["target"]))
-        version = opened.version
-        if self.service is None:
-            self.service = ExecutionService()
-        try:
-            result = await self.service.run(request, owner=uri)
-        except RunFailedError as error:
-            raise JsonRpcException(str(error), _REQUEST_FAILED) from error
-        _add_lines(result, assembly)
-        self.results[uri] = _Result(version, result)
-        self._refresh_inlay_hints()
-        return result
-
-    def _program(self, opened: OpenDocument, case: str | None = None) -> tuple[Assembly, Request]:
-        assembly = self.documents.assembly(opened)
-        try:
-            prepared = prepare(assembly, self.documents.loader(), case)
-        except KeyError:
-            raise JsonRpcException(f"there is no case {case}", _REQUEST_FAILED) from None
-        found = (*assembly.diagnostics, *prepared.diagnostics)
-        errors = [d for d in found if d.severity is Severity.ERROR]
-        if errors:
-            first = errors[0]
-            raise JsonRpcException(
-                f"the program has errors, so it was not run: {first.location}: {first.message}",
-                _REQUEST_FAILED,
-            )
-        return assembly, prepared.request
-
-    def _refresh_inlay_hints(self) -> None:
+    async def read_client_settings(self) -> None:
+        """Asks the client for its section ``nvm-lsp``, if it answers such questions."""
         workspace = self.client_capabilities.workspace
-        if workspace is not None and workspace.inlay_hint is not None and (
-            workspace.inlay_hint.refresh_support
-        ):
-            self.protocol.send_request(lsp.WORKSPACE_INLAY_HINT_REFRESH, None)
+        if workspace is None or not workspace.configuration:
+            return
+        try:
+            answer = await self.protocol.send_request_async(
+                lsp.WORKSPACE_CONFIGURATION,
+                lsp.ConfigurationParams(items=[lsp.ConfigurationItem(section="nvm-lsp")]),
+            )
+        except Exception as error:
+            log.warning("the client gave no settings: %s", error)
+            return
+        if answer and answer[0] is not None:
+            self.configure(_plain(answer[0]))
+
+    def configure(self, json: Any) -> None:
+        """Takes over settings that the client has sent; trust only changes if it is said."""
+        settings, _ = self._read_options(json)
+        if settings != self.settings:
+            self.documents.configure(settings, self.trusted, self.documents.folders)
+            self.refresh_everything()
+
+    async def change_configuration(self, json: Any) -> None:
+        """didChangeConfiguration: the settings themselves, or only that they have changed."""
+        section = json.get("nvm-lsp") if isinstance(json, dict) else None
+        if section is not None:
+            self.configure(section)
+        else:
+            await self.read_client_settings()
+
+    def change_trust(self, trusted: bool) -> None:
+        self.documents.configure(self.settings, trusted, self.documents.folders)
+        self.refresh_everything()
+
+    def change_folders(self, added: list[str], removed: list[str]) -> None:
+        gone = {folder for folder in map(_folder_of, removed) if folder is not None}
+        folders = [folder for folder in self.documents.folders if folder not in gone]
+        for folder in map(_folder_of, added):
+            if folder is not None and folder not in folders:
+                folders.append(folder)
+        self.documents.configure(self.settings, self.trusted, tuple(folders))
+        self.refresh_everything()
+
+    def files_changed(self, paths: list[str]) -> None:
+        """Files have changed on disk."""
+        if any(os.path.basename(path) in _CONFIGURATION_FILES for path in paths):
+            self.documents.invalidate()
+            self.refresh_everything()
+            return
+        for opened in self.documents.refresh_from_disk():
+            self.diagnoser.schedule(opened.uri)
+        self._refresh("diagnostic", lsp.WORKSPACE_DIAGNOSTIC_REFRESH)
+
+    def refresh_everything(self) -> None:
+        """Shows everything anew, after a change of what it hangs on."""
+        for uri in self.documents.documents:
+            self.diagnoser.schedule(uri, saved=True)
+        self.diagnoser.show_configuration_flaws()
+        self._refresh("diagnostic", lsp.WORKSPACE_DIAGNOSTIC_REFRESH, attribute="diagnostics")
+        self._refresh("code_lens", lsp.WORKSPACE_CODE_LENS_REFRESH)
+        self._refresh("semantic_tokens", lsp.WORKSPACE_SEMANTIC_TOKENS_REFRESH)
+        self.refresh_inlay_hints()
+
+    def refresh_inlay_hints(self) -> None:
+        self._refresh("inlay_hint", lsp.WORKSPACE_INLAY_HINT_REFRESH)
+
+    def refresh_code_lenses(self) -> None:
+        self._refresh("code_lens", lsp.WORKSPACE_CODE_LENS_REFRESH)
+
+    def _refresh(self, name: str, method: str, attribute: str = "") -> None:
+        workspace = self.client_capabilities.workspace
+        support = getattr(workspace, attribute or name, None)
+        if support is not None and support.refresh_support:
+            future = self.protocol.send_request(method, None)
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _register_watchers(self) -> None:
+        if not self.client_watches:
+            return
+        watchers = [lsp.FileSystemWatcher(glob_pattern=pattern) for pattern in _WATCHED]
+        registration = lsp.Registration(
+            id=_WATCHER_ID,
+            method=lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+            register_options=lsp.DidChangeWatchedFilesRegistrationOptions(watchers=watchers),
+        )
+        try:
+            await self.protocol.send_request_async(
+                lsp.CLIENT_REGISTER_CAPABILITY, lsp.RegistrationParams(registrations=[registration])
+            )
+        except Exception as error:
+            self.client_watches = False
+            log.warning("the client does not watch files: %s", error)
+
+    async def _look_at_disk(self) -> None:
+        """Notices changed files for clients that do not; what programs read is all that counts."""
+        while not self.client_watches:
+            await asyncio.sleep(_POLL_SECONDS)
+            flawed = self.documents.configuration_changed()
+            if flawed:
+                self.documents.invalidate()
+                self.refresh_everything()
+            for opened in self.documents.refresh_from_disk():
+                self.diagnoser.schedule(opened.uri)
+
+    # Progress ------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def reporting(self, token: Any, title: str) -> AsyncIterator[Callable[[str], None]]:
+        """Reports progress under the client's token, if it gave one; it may be cancelled there."""
+        if token is None:
+            yield lambda message: None
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self.progress_tasks[token] = task
+        self.send_progress(token, {"kind": "begin", "title": title, "cancellable": True})
+        try:
+            yield lambda message: self.send_progress(
+                token, {"kind": "report", "message": message}
+            )
+        finally:
+            self.progress_tasks.pop(token, None)
+            self.send_progress(token, {"kind": "end"})
+
+    def send_progress(self, token: Any, value: dict[str, Any]) -> None:
+        """Sends progress, or a part of a result."""
+        self.protocol.notify(lsp.PROGRESS, {"token": token, "value": value})
 
     # Failures ------------------------------------------------------------------------------------
 
-    def report(self, feature: str, error: Exception) -> None:
-        """Says that a feature failed; the others go on."""
-        log.exception("%s failed", feature, exc_info=error)
-        self.window_log_message(
-            lsp.LogMessageParams(
-                type=lsp.MessageType.Error,
-                message=f"nvm-lsp: {feature} failed: {type(error).__name__}: {error}",
-            )
+    def log_message(self, text: str) -> None:
+        """A line in the client's log of the server."""
+        self.protocol.notify(
+            lsp.WINDOW_LOG_MESSAGE, {"type": int(lsp.MessageType.Warning), "message": text}
         )
 
+    def report(self, feature: str, error: Exception) -> None:
+        """Says that a feature failed, the first time to the user; the others go on."""
+        log.error("%s failed", feature, exc_info=error)
+        said = f"{feature} failed: {type(error).__name__}: {error}"
+        self.protocol.notify(
+            lsp.WINDOW_LOG_MESSAGE,
+            {"type": int(lsp.MessageType.Error), "message": f"nvm-lsp {__version__}: {said}\n"
+             f"{_trace(error)}This is a bug; please report it with these lines: {BUGS}"},
+        )
+        if feature not in self._reported:
+            self._reported.add(feature)
+            self.protocol.notify(
+                lsp.WINDOW_SHOW_MESSAGE,
+                {"type": int(lsp.MessageType.Error), "message": f"nvm-lsp: {said}. Everything else "
+                 f"goes on. This is a bug; the log says more, please report it: {BUGS}"},
+            )
 
-_NO_TEXT = Workspace().open("untitled:", "", 0).document
-
-
-def _add_lines(result: dict[str, Any], assembly: Assembly) -> None:
-    """Fills in the lines, which the worker, having no source, could not."""
-    for row in (*result["snapshots"], *([result["last"]] if result["last"] else [])):
-        origin = assembly.source_map.origin(row["pc"])
-        row["line"] = None if origin is None else origin.root_line + 1
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """What pygls has caught; answers to requests carry their errors themselves."""
+        if not isinstance(error, JsonRpcException):
+            self.report("the protocol", error)
 
 
 def create_server() -> NvmServer:
-    """A server with its features, ready to start."""
+    """A server with its features, for one client."""
     server = NvmServer()
 
     @server.feature(lsp.INITIALIZE)
     def _initialize(params: lsp.InitializeParams) -> None:
-        general = params.capabilities.general
-        offered = (general.position_encodings if general else None) or []
-        for encoding in ("utf-32", "utf-8", "utf-16"):
-            if encoding in offered:
-                server.converter = Converter(encoding)
-                break
+        server.initialize(params)
 
     @server.feature(lsp.INITIALIZED)
     async def _initialized(params: lsp.InitializedParams) -> None:
-        server.service = ExecutionService()
-        await server.service.start()
+        await server.warm_up()
 
     @server.feature(lsp.SHUTDOWN)
     async def _shutdown(params: None) -> None:
-        if server.service is not None:
-            await server.service.close()
+        await server.close()
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def _changed_on_disk(params: lsp.DidChangeWatchedFilesParams) -> None:
-        paths = {path_of(change.uri) for change in params.changes}
-        affected = [d for path in paths for d in server.documents.includers(path)]
-        server.documents.invalidate()
-        for opened in affected:
-            server.schedule(opened.uri)
+        from nvm_lsp.server.paths import path_of  # noqa: PLC0415 -- after initialize
+
+        server.files_changed([path_of(change.uri) for change in params.changes])
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    async def _configured(params: lsp.DidChangeConfigurationParams) -> None:
+        await server.change_configuration(_plain(params.settings))
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def _folders(params: lsp.DidChangeWorkspaceFoldersParams) -> None:
+        event = params.event
+        server.change_folders([f.uri for f in event.added], [f.uri for f in event.removed])
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
+    def _saved(params: lsp.DidSaveTextDocumentParams) -> None:
+        server.did_save(params)
+
+    @server.feature("nvm/didChangeTrust")
+    def _trust(params: Any) -> None:
+        trusted = getattr(params, "trusted", None)
+        if isinstance(trusted, bool):
+            server.change_trust(trusted)
 
     for feature in FEATURES:
         _add_feature(server, feature)
@@ -336,6 +469,8 @@ def _add_feature(server: NvmServer, feature: Feature) -> None:
     """Makes the server answer a method; a handler that fails is reported, and answers null."""
 
     def answer(params: Any) -> Any:
+        if _is_too_large(server, params):
+            return None
         try:
             return _handler(feature.handler)(server, params)
         except JsonRpcException:
@@ -347,7 +482,7 @@ def _add_feature(server: NvmServer, feature: Feature) -> None:
     async def answer_later(params: Any) -> Any:
         try:
             return await _handler(feature.handler)(server, params)
-        except JsonRpcException:
+        except (JsonRpcException, asyncio.CancelledError):
             raise
         except Exception as error:
             server.report(feature.method, error)
@@ -358,6 +493,13 @@ def _add_feature(server: NvmServer, feature: Feature) -> None:
         kind: Any = get_method_options_type(feature.method)
         options = server.protocol._converter.structure(feature.options, kind)
     server.feature(feature.method, options)(answer_later if feature.asynchronous else answer)
+
+
+def _is_too_large(server: NvmServer, params: Any) -> bool:
+    """Whether a request is about a document that is too large to be analysed."""
+    item = getattr(params, "text_document", None)
+    opened = server.documents.documents.get(item.uri) if item is not None else None
+    return opened is not None and opened.too_large
 
 
 def _add_command(server: NvmServer, command: Command) -> None:
@@ -376,7 +518,7 @@ def _add_command(server: NvmServer, command: Command) -> None:
         except Exception as error:
             server.report(command.name, error)
             raise JsonRpcException(
-                f"{command.name} failed: {error} (the log has more)", _REQUEST_FAILED
+                f"{command.name} failed: {error} (the log has more)", REQUEST_FAILED
             ) from error
         finally:
             server.running.pop(message, None)
@@ -389,8 +531,36 @@ def _handler(name: str) -> Any:
     return getattr(importlib.import_module(f"nvm_lsp.server.features.{module}"), function)
 
 
-def serve() -> None:
-    """Serves on standard input and output, until the client leaves."""
-    server = create_server()
-    with contextlib.suppress(KeyboardInterrupt):
-        server.start_io()
+def _folder_of(uri: str) -> str | None:
+    """The folder of a URI; None if it is no file."""
+    from nvm_lsp.server.paths import path_of  # noqa: PLC0415 -- after initialize
+
+    path = path_of(uri)
+    return path if os.path.isabs(path) else None
+
+
+def _uri_of_folder(path: str) -> str:
+    from nvm_lsp.server.paths import uri_of  # noqa: PLC0415 -- after initialize
+
+    return uri_of(path)
+
+
+def _plain(value: Any) -> Any:
+    """What pygls has made of JSON of no known type, as the JSON that it was."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(item) for name, item in value._asdict().items()}
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _trace(error: Exception) -> str:
+    """The last places that an error came through, without the paths of this machine."""
+    import traceback  # noqa: PLC0415 -- only when things went wrong
+
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return "".join(
+        f"  {os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}\n" for frame in frames
+    )

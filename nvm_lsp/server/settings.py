@@ -66,13 +66,13 @@ class FormatSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """``nvm-lsp.run``: ``target`` is what a run without one takes: nvm, evm, or "" for the file's.
+    """``nvm-lsp.run``: ``target`` is nvm, evm, or ``scenario``: what the program itself says.
 
     ``seconds`` is the longest that a run may take.
     """
 
     on_save: bool = False
-    target: str = ""
+    target: str = "scenario"
     seconds: float = 10.0
 
 
@@ -81,7 +81,7 @@ class LintSettings:
     """``nvm-lsp.lint``: the rules beside the assembler's own errors.
 
     ``run`` is onType or onSave. ``select``, ``ignore`` and ``severity`` (a level by code) come
-    before what the project's files say.
+    before what the project's files say. ``target`` is nvm, evm, or what the ``project`` says.
     """
 
     enable: bool = True
@@ -89,7 +89,7 @@ class LintSettings:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     severity: Mapping[str, str] = field(default_factory=dict)
-    target: str = ""
+    target: str = "project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class Settings:
 
 
 _CHOICES = {
-    "run.target": ("", "nvm", "evm"),
-    "lint.target": ("", "nvm", "evm"),
+    "run.target": ("scenario", "nvm", "evm"),
+    "lint.target": ("project", "nvm", "evm"),
     "lint.run": ("onType", "onSave"),
 }
 #: Names that clients send along and that are theirs, or are read elsewhere.
@@ -222,7 +222,7 @@ def _value(default: Any, value: Any, name: str, complain: Callable[[str], None])
         choices = _CHOICES.get(name)
         if isinstance(value, str) and (choices is None or value in choices):
             return value
-        wanted = "one of " + ", ".join(choice or '""' for choice in choices) if choices else "a text"
+        wanted = f"one of {', '.join(choices)}" if choices else "a text"
     complain(f"nvm-lsp.{name} is {wanted}, not {_shown(value)}")
     return default
 

@@ -134,7 +134,8 @@ def serve_stdio(new_server: NewServer) -> int:
         server = new_server()
         server.protocol.set_writer(_StdoutWriter(stdout, inbox.close))
         # A thread of its own, and no executor's: a read that never ends must not hold up the end.
-        threading.Thread(target=_read_stdin, args=(stdin, loop, inbox), daemon=True).start()
+        source = _Unlocked(stdin.fileno())
+        threading.Thread(target=_read_stdin, args=(source, loop, inbox), daemon=True).start()
         watch = asyncio.ensure_future(_watch_client(server, inbox))
         try:
             return await _converse(server, inbox)
@@ -162,7 +163,38 @@ class _StdoutWriter:
         pass
 
 
-def _read_stdin(stdin: BinaryIO, loop: asyncio.AbstractEventLoop, inbox: Inbox) -> None:
+class _Unlocked:
+    """Reads a file descriptor; a BufferedReader would hold a lock that the interpreter ends on."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._data = bytearray()
+
+    def readline(self, most: int) -> bytes:
+        """A line with its end, at most so many bytes; less only at the end."""
+        while (end := self._data.find(b"\n", 0, most) + 1) == 0 and len(self._data) < most:
+            if not self._more():
+                break
+        return self._take(end or most)
+
+    def read(self, count: int) -> bytes:
+        """So many bytes; less only at the end."""
+        while len(self._data) < count and self._more():
+            pass
+        return self._take(count)
+
+    def _more(self) -> bool:
+        data = os.read(self._descriptor, 1 << 20)
+        self._data += data
+        return bool(data)
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._data[:count])
+        del self._data[:count]
+        return taken
+
+
+def _read_stdin(stdin: _Unlocked, loop: asyncio.AbstractEventLoop, inbox: Inbox) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended
         try:
             while (body := _read_message(stdin)) is not None:
@@ -172,7 +204,7 @@ def _read_stdin(stdin: BinaryIO, loop: asyncio.AbstractEventLoop, inbox: Inbox) 
         loop.call_soon_threadsafe(inbox.close)
 
 
-def _read_message(stream: BinaryIO) -> bytes | None:
+def _read_message(stream: _Unlocked) -> bytes | None:
     length = None
     for _ in range(_MAX_HEADERS):
         line = stream.readline(_MAX_HEADER_BYTES)
@@ -231,7 +263,7 @@ def _is_alive(process: int) -> bool:
 # Sockets --------------------------------------------------------------------------------------
 
 
-def serve_tcp(new_server: NewServer, host: str, port: int) -> int:
+def serve_tcp(new_server: NewServer, address: tuple[str, int]) -> int:
     """Serves every client that connects, each with documents of its own."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -260,7 +292,7 @@ def serve_tcp(new_server: NewServer, host: str, port: int) -> int:
                 await writer.wait_closed()
 
     async def serve() -> None:
-        listener = await asyncio.start_server(connected, host, port)
+        listener = await asyncio.start_server(connected, *address)
         _announce("tcp", listener.sockets[0].getsockname())
         async with listener:
             await listener.serve_forever()
@@ -282,12 +314,12 @@ async def _receive(reader: asyncio.StreamReader) -> bytes | None:
     raise FramingError("a message without Content-Length")
 
 
-def serve_websocket(new_server: NewServer, host: str, port: int, origins: list[str]) -> int:
+def serve_websocket(new_server: NewServer, address: tuple[str, int], origins: list[str]) -> int:
     """Serves every client that connects by WebSocket: a message a frame, without headers.
 
     Pages of a browser may connect only from ``origins``: any page that is open anywhere could try.
     """
-    from websockets.asyncio.server import ServerConnection, serve  # noqa: PLC0415 -- others do without
+    from websockets.asyncio.server import ServerConnection, serve  # noqa: PLC0415 -- for --ws only
     from websockets.exceptions import ConnectionClosed  # noqa: PLC0415
     from websockets.typing import Origin  # noqa: PLC0415
 
@@ -323,7 +355,7 @@ def serve_websocket(new_server: NewServer, host: str, port: int, origins: list[s
     async def listen() -> None:
         allowed: list[Origin | None] = [None, *map(Origin, origins)]
         async with serve(
-            connected, host, port, origins=allowed, max_size=MAX_MESSAGE_BYTES
+            connected, *address, origins=allowed, max_size=MAX_MESSAGE_BYTES
         ) as listener:
             _announce("ws", next(iter(listener.sockets)).getsockname())
             await listener.serve_forever()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from nvm_lsp.assembler import Assembly, FileLoader, Unreadable, assemble
 from nvm_lsp.assembler.loader import decode_source
-from nvm_lsp.configuration import Configurations, FileSettings
+from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSettings
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.lint.linter import check
 from nvm_lsp.opcodes import find_fork
@@ -106,6 +106,7 @@ class Workspace:
     trusted: bool | None = None
     configurations: Configurations = field(default_factory=Configurations)
     _files: dict[str, tuple[Stamp | None, SyntaxTree | Unreadable]] = field(default_factory=dict)
+    _configuration_stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _closed: OrderedDict[str, _Closed] = field(default_factory=OrderedDict)
 
     # Open documents ------------------------------------------------------------------------------
@@ -155,7 +156,7 @@ class Workspace:
             opened.outdate()
 
     def refresh_from_disk(self) -> list[OpenDocument]:
-        """The open documents of which a file on disk has changed since it was read; now outdated."""
+        """The open documents that a file has changed for since it was read; now outdated."""
         changed = {
             path for path, (stamp, _) in self._files.items() if stamp_of(path) != stamp
         }
@@ -165,6 +166,17 @@ class Workspace:
         for opened in found:
             opened.outdate()
         return found
+
+    def configuration_changed(self) -> bool:
+        """Whether a configuration file has come, gone or changed since this was last asked."""
+        folders = tuple(self.configurations.folders())
+        stamps = {
+            path: stamp_of(path)
+            for folder in folders
+            for path in (os.path.join(folder, name) for name in CONFIGURATION_FILES)
+        }
+        before, self._configuration_stamps = self._configuration_stamps, stamps
+        return any(before.get(path, stamp) != stamp for path, stamp in stamps.items())
 
     # What they mean ------------------------------------------------------------------------------
 
@@ -197,6 +209,18 @@ class Workspace:
             if name and find_fork(name) is not None:
                 return name
         return None
+
+    def text_of(self, path: str) -> Document | None:
+        """The text of a file that is open or was read for one that is."""
+        opened = self.documents.get(uri_of(path))
+        if opened is not None:
+            return opened.document
+        read = self._files.get(path)
+        if read is None or not isinstance(read[1], SyntaxTree):
+            return None
+        return Document(path, tuple(line.text for line in read[1].lines()))
+
+    # Files ---------------------------------------------------------------------------------------
 
     def loader(self, opened: OpenDocument | None = None) -> OverlayLoader:
         """Reads files for a document, those open in the editor as they are there."""

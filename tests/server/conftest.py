@@ -16,7 +16,24 @@ def capabilities(*encodings: str) -> lsp.ClientCapabilities:
             position_encodings=[lsp.PositionEncodingKind(e) for e in encodings] or None
         ),
         workspace=lsp.WorkspaceClientCapabilities(
-            inlay_hint=lsp.InlayHintWorkspaceClientCapabilities(refresh_support=False)
+            inlay_hint=lsp.InlayHintWorkspaceClientCapabilities(refresh_support=False),
+            workspace_edit=lsp.WorkspaceEditClientCapabilities(document_changes=True),
+        ),
+        text_document=lsp.TextDocumentClientCapabilities(
+            completion=lsp.CompletionClientCapabilities(
+                completion_item=lsp.ClientCompletionItemOptions(
+                    snippet_support=True,
+                    documentation_format=[lsp.MarkupKind.Markdown],
+                    deprecated_support=True,
+                    tag_support=lsp.CompletionItemTagOptions(
+                        value_set=[lsp.CompletionItemTag.Deprecated]
+                    ),
+                )
+            ),
+            code_action=lsp.CodeActionClientCapabilities(
+                data_support=True,
+                resolve_support=lsp.ClientCodeActionResolveOptions(properties=["edit"]),
+            ),
         ),
     )
 
@@ -44,7 +61,9 @@ def open_text(client: LanguageClient):
                 )
             )
         )
-        await client.wait_for_notification(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        client.diagnostics.pop(uri, None)
+        while uri not in client.diagnostics:
+            await client.wait_for_notification(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         return list(client.diagnostics[uri])
 
     return opened

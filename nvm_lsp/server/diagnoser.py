@@ -1,0 +1,381 @@
+"""Diagnostics by push and by pull: what is made when, and what the client is shown.
+
+Errors of the assembler come first, findings of rules when they are there; what belongs to a text
+that is no more is dropped. A client that pulls is not pushed to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from nvm_lsp.assembler.errors import LIMIT_EXCEEDED
+from nvm_lsp.configuration import Configuration, FileSettings, Layer
+from nvm_lsp.diagnostics import Diagnostic, Problem
+from nvm_lsp.lint.linter import findings, owned_rules
+from nvm_lsp.lint.rule import LintContext
+from nvm_lsp.runner.prepare import comment_diagnostics
+from nvm_lsp.server.paths import path_of, uri_of
+from nvm_lsp.server.workspace import OpenDocument
+from nvm_lsp.source import Document
+
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["Diagnoser", "Outdated"]
+
+#: Seconds of quiet after an edit before diagnostics are made: as long as they took last time, so
+#: that they never take more than half of the time; at once where there was quiet before.
+_LONGEST_PAUSE = 0.5
+#: Seconds that rules may take for their findings to come with the assembler's, in one go.
+_AT_ONCE = 0.03
+
+Json = dict[str, Any]
+
+
+class Outdated(Exception):  # noqa: N818 -- no error: there is a newer text
+    """The text has changed while its diagnostics were being made."""
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of a document's diagnostics. ``shown`` are those of each file, by URI.
+
+    ``late`` are the rules' findings of the last text that they were made for.
+    """
+
+    timer: asyncio.TimerHandle | None = None
+    task: asyncio.Task[None] | None = None
+    took: float = 0.0
+    rules_took: float = 0.0
+    last: float = 0.0
+    late: tuple[Diagnostic, ...] = ()
+    shown: dict[str, list[Json]] = field(default_factory=dict)
+
+
+class Diagnoser:
+    """Makes and sends diagnostics for one client."""
+
+    def __init__(self, server: NvmServer) -> None:
+        self._server = server
+        self._states: dict[str, _State] = {}
+        self._pushed: dict[str, str] = {}
+        self._reports: dict[str, tuple[object, str, list[Json]]] = {}
+        self._flawed: set[str] = set()
+
+    # Push ----------------------------------------------------------------------------------------
+
+    def schedule(self, uri: str, *, saved: bool = False) -> None:
+        """Makes diagnostics soon; on a long text, once typing pauses."""
+        if self._server.client_pulls:
+            return
+        state = self._states.setdefault(uri, _State())
+        loop = asyncio.get_running_loop()
+        if state.task is not None:
+            state.task.cancel()
+            state.task = None
+        if state.timer is not None:
+            state.timer.cancel()
+        quiet = loop.time() - state.last
+        delay = 0.0 if quiet > state.took else min(state.took, _LONGEST_PAUSE)
+        state.timer = loop.call_later(delay, self._begin, uri, saved)
+
+    def _begin(self, uri: str, saved: bool) -> None:
+        state = self._states.get(uri)
+        if state is None:
+            return
+        state.timer = None
+        if self._server.is_behind():  # more edits have come already
+            state.timer = asyncio.get_running_loop().call_later(0.001, self._begin, uri, saved)
+            return
+        opened = self._server.documents.documents.get(uri)
+        if opened is None:
+            return
+        try:
+            rules_left = self._push_first(opened, state, saved)
+        except Exception as error:
+            self._server.report("diagnostics", error)
+            return
+        if rules_left:
+            state.task = asyncio.ensure_future(self._push_later(opened, state))
+
+    def _push_first(self, opened: OpenDocument, state: _State, saved: bool) -> bool:
+        """Shows what is quickly known; whether the rules' findings are to follow."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        first = self._first(opened)
+        late: tuple[Diagnostic, ...] = ()
+        follow = False
+        if self._has_rules(opened, saved):
+            if state.rules_took < _AT_ONCE:
+                before = loop.time()
+                for found in self._by_rule(opened):
+                    late += found
+                state.rules_took = loop.time() - before
+                state.late = late
+            else:
+                late, follow = state.late, True  # better old ones than a flicker
+        self._show(opened, state, (*first, *late))
+        state.last = loop.time()
+        state.took = state.last - began
+        return follow
+
+    async def _push_later(self, opened: OpenDocument, state: _State) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            assembly, began = opened.assembly, loop.time()
+            late = await self._late(opened)
+            if opened.assembly is not assembly or not self._is_open(opened):
+                return
+            state.rules_took = loop.time() - began
+            state.late = late
+            self._show(opened, state, (*self._first(opened), *late))
+        except Outdated:
+            pass  # the edit that did it has scheduled anew
+        except Exception as error:
+            self._server.report("diagnostics", error)
+
+    def forget(self, uri: str) -> None:
+        """Takes back what was shown of a document that is no longer open."""
+        state = self._states.pop(uri, None)
+        self._reports.pop(uri, None)
+        if state is None:
+            return
+        if state.timer is not None:
+            state.timer.cancel()
+        if state.task is not None:
+            state.task.cancel()
+        for file in state.shown:
+            self._push(file, None)
+
+    def _show(self, opened: OpenDocument, state: _State, found: tuple[Diagnostic, ...]) -> None:
+        before = state.shown
+        state.shown = self._by_file(opened, found)
+        for file in {**before, **state.shown}:
+            self._push(file, opened.version if file == opened.uri else None)
+        self._server.shown(opened.uri)
+
+    def _push(self, file: str, version: int | None) -> None:
+        """Sends a file's diagnostics, those of all programs that it is part of."""
+        union: dict[str, Json] = {}
+        for state in self._states.values():
+            for item in state.shown.get(file, ()):
+                union.setdefault(json.dumps(item), item)
+        items = list(union.values())
+        if version is None:
+            key = "\n".join(union)
+            if self._pushed.get(file, "") == key:
+                return
+            self._pushed[file] = key
+        params: Json = {"uri": file, "diagnostics": items}
+        if version is not None:
+            params["version"] = version
+        self._server.protocol.notify("textDocument/publishDiagnostics", params)
+
+    # Pull ----------------------------------------------------------------------------------------
+
+    async def pull(self, params: lsp.DocumentDiagnosticParams) -> Json:
+        """The report of one document.
+
+        Raises:
+            Outdated: the text has changed meanwhile.
+        """
+        uri = params.text_document.uri
+        opened = self._server.documents.documents.get(uri)
+        if opened is None:
+            path = path_of(uri)
+            allowed = self._server.documents.boundary().allows(path)
+            opened = self._server.documents.closed(path) if allowed else None
+        if opened is None:
+            return {"kind": "full", "items": []}
+        number, by_file = await self._report(opened)
+        report: Json = {"kind": "full", "resultId": number, "items": by_file.pop(uri, [])}
+        if params.previous_result_id == number:
+            report = {"kind": "unchanged", "resultId": number}
+        if by_file and self._server.client_shows_related:
+            report["relatedDocuments"] = {
+                file: {"kind": "full", "resultId": _result_id(items), "items": items}
+                for file, items in by_file.items()
+            }
+        return report
+
+    async def pull_workspace(self, params: lsp.WorkspaceDiagnosticParams) -> Json:
+        """The reports of all programs in the workspace's folders, as parts if those are wanted."""
+        known = {previous.uri: previous.value for previous in params.previous_result_ids}
+        reports: list[Json] = []
+        seen: set[str] = set()
+        token = params.partial_result_token
+        async with self._server.reporting(params.work_done_token, "Checking programs") as progress:
+            async for opened in self._server.documents.programs():
+                seen.add(opened.uri)
+                progress(os.path.basename(opened.document.path))
+                try:
+                    number, by_file = await self._report(opened)
+                except Outdated:
+                    continue  # its own pull will tell
+                report: Json = {
+                    "uri": opened.uri,
+                    "version": opened.version if self._is_open(opened) else None,
+                    "kind": "full", "resultId": number, "items": by_file.get(opened.uri, []),
+                }
+                if known.get(opened.uri) == number:
+                    report["kind"] = "unchanged"
+                    del report["items"]
+                reports.append(report)
+                if token is not None:
+                    self._server.send_progress(token, {"items": [reports.pop()]})
+        reports += [  # files that were deleted, folders that were closed
+            {"uri": gone, "version": None, "kind": "full", "items": []}
+            for gone in known.keys() - seen
+        ]
+        return {"items": reports}
+
+    async def _report(self, opened: OpenDocument) -> tuple[str, dict[str, list[Json]]]:
+        """A program's diagnostics with their result id, kept until its assembly is outdated."""
+        assembly = self._server.documents.assembly(opened)
+        known = self._reports.get(opened.uri)
+        if known is not None and known[0] is assembly:
+            return known[1], {opened.uri: known[2]}
+        found = self._first(opened)
+        if self._has_rules(opened, saved=True):
+            found += await self._late(opened)
+        by_file = self._by_file(opened, found)
+        number = _result_id(by_file)
+        if len(by_file) == 1:
+            self._reports[opened.uri] = (assembly, number, by_file[opened.uri])
+        return number, by_file
+
+    def _is_open(self, opened: OpenDocument) -> bool:
+        return self._server.documents.documents.get(opened.uri) is opened
+
+    # What there is to say ------------------------------------------------------------------------
+
+    def settings_of(self, opened: OpenDocument) -> FileSettings:
+        """What counts for a document: the project's files, and on top of them the editor's."""
+        lint = self._server.settings.lint
+        found = self._server.documents.file_settings(opened)
+        return replace(
+            found,
+            layers=(*found.layers, Layer(lint.select or None, (), lint.ignore)),
+            levels=(*found.levels, *lint.severity.items()),
+            target=found.target if lint.target == "project" else lint.target,
+        )
+
+    def _has_rules(self, opened: OpenDocument, saved: bool) -> bool:
+        lint = self._server.settings.lint
+        return (
+            lint.enable and (lint.run == "onType" or saved) and not opened.too_large
+            and self._server.documents.assembly(opened).ok
+        )
+
+    def _first(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
+        """What the assembler says, and what comments mean that are no mere comments."""
+        documents = self._server.documents
+        if opened.too_large:
+            limit = f"{opened.limit:,} characters"
+            problem = Problem(
+                LIMIT_EXCEEDED, 0, 0, f"this file is longer than {limit}, so it is not analysed",
+                "split it, or raise nvm-lsp.limits.fileSize",
+            )
+            return (problem.at(opened.document.path, 0),)
+        assembly = documents.assembly(opened)
+        return (*assembly.diagnostics, *comment_diagnostics(assembly, documents.loader(opened)))
+
+    def _by_rule(self, opened: OpenDocument) -> Iterator[tuple[Diagnostic, ...]]:
+        assembly = self._server.documents.assembly(opened)
+        context = LintContext(assembly, self.settings_of(opened).target)
+        for owned in owned_rules():
+            yield tuple(findings(owned, context))
+
+    async def _late(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
+        """The rules' findings; others have their turn after each rule.
+
+        Raises:
+            Outdated: the text has changed meanwhile.
+        """
+        assembly = opened.assembly
+        late: tuple[Diagnostic, ...] = ()
+        for found in self._by_rule(opened):
+            late += found
+            await asyncio.sleep(0)
+            if opened.assembly is not assembly:
+                raise Outdated
+        return late
+
+    def _by_file(
+        self, opened: OpenDocument, found: tuple[Diagnostic, ...]
+    ) -> dict[str, list[Json]]:
+        """As JSON by URI: of the document, and of files that it includes and nobody opened."""
+        documents, converter = self._server.documents, self._server.converter
+        texts: dict[str, Document | None] = {opened.document.path: opened.document}
+
+        def text_of(path: str) -> Document | None:
+            if path not in texts:
+                texts[path] = documents.text_of(path)
+            return texts[path]
+
+        by_file: dict[str, list[Json]] = {opened.uri: []}
+        for diagnostic in sorted(found, key=lambda d: d.sort_key):
+            path = diagnostic.location.path
+            uri = opened.uri if path == opened.document.path else uri_of(path)
+            if uri != opened.uri and uri in documents.documents:
+                continue  # shown with that document itself
+            by_file.setdefault(uri, []).append(
+                converter.diagnostic_json(text_of(path) or _NO_TEXT, diagnostic, uri_of, text_of)
+            )
+        most = self._server.settings.limits.diagnostics
+        for items in by_file.values():
+            if len(items) > most:
+                more = len(items) - most
+                del items[most:]
+                items[-1]["message"] += f"\n({more} more are not shown)"
+        return by_file
+
+    # Configuration files -------------------------------------------------------------------------
+
+    def show_configuration_flaws(self) -> None:
+        """Shows what is wrong with the project's files, in those files."""
+        flawed: dict[str, list[Json]] = {}
+        for configuration in self._server.documents.configurations.read():
+            if configuration.path is not None and configuration.flaws:
+                flawed[uri_of(os.path.abspath(configuration.path))] = _flaws(configuration)
+        for uri in self._flawed - flawed.keys():
+            self._push_flaws(uri, [])
+        for uri, items in flawed.items():
+            self._push_flaws(uri, items)
+        self._flawed = set(flawed)
+
+    def _push_flaws(self, uri: str, items: list[Json]) -> None:
+        self._server.protocol.notify(
+            "textDocument/publishDiagnostics", {"uri": uri, "diagnostics": items}
+        )
+
+
+_NO_TEXT = Document("", ())
+
+
+def _flaws(configuration: Configuration) -> list[Json]:
+    return [
+        {
+            "range": {
+                "start": {"line": flaw.line or 0, "character": 0},
+                "end": {"line": (flaw.line or 0) + 1, "character": 0},
+            },
+            "severity": 1,
+            "code": "configuration",
+            "source": "nvm-lsp",
+            "message": flaw.message + (f"\n{flaw.hint}" if flaw.hint else ""),
+        }
+        for flaw in configuration.flaws
+    ]
+
+
+def _result_id(content: object) -> str:
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=12).hexdigest()

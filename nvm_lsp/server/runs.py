@@ -1,0 +1,108 @@
+"""Runs of open programs, and what came of the last ones; guests run in other processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pygls.exceptions import JsonRpcException
+
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.diagnostics import Severity
+from nvm_lsp.runner.prepare import prepare
+from nvm_lsp.runner.run import Request
+from nvm_lsp.runner.service import RunFailedError
+from nvm_lsp.server.protocol import REQUEST_FAILED
+from nvm_lsp.server.workspace import OpenDocument
+
+if TYPE_CHECKING:
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["Result", "Runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run's result and the version of the text that it belongs to."""
+
+    version: int
+    json: dict[str, Any]
+
+
+class Runs:
+    """Runs programs for one client; ``results`` are the last ones by URI."""
+
+    def __init__(self, server: NvmServer) -> None:
+        self._server = server
+        self.results: dict[str, Result] = {}
+
+    async def run(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Runs a document's program; its JSON, with lines. ``options``: target, case.
+
+        Raises:
+            JsonRpcException: it is not open, has errors, or gave no result.
+        """
+        opened = self._server.documents.documents.get(uri)
+        if opened is None:
+            raise JsonRpcException(f"{uri} is not open", REQUEST_FAILED)
+        assembly, request = self._request(opened, options)
+        version = opened.version
+        try:
+            result = await self._server.service.run(request, owner=uri)
+        except RunFailedError as error:
+            raise JsonRpcException(str(error), REQUEST_FAILED) from error
+        _add_lines(result, assembly)
+        if uri in self._server.documents.documents:
+            self.results[uri] = Result(version, result)
+            self._server.refresh_inlay_hints()
+        return result
+
+    async def run_saved(self, uri: str) -> None:
+        """Runs a program that was saved; one with errors is left alone."""
+        try:
+            await self.run(uri, {})
+        except JsonRpcException as error:
+            self._server.log_message(f"{uri} was not run: {error}")
+
+    def _request(
+        self, opened: OpenDocument, options: dict[str, Any]
+    ) -> tuple[Assembly, Request]:
+        server, case = self._server, options.get("case")
+        if opened.too_large:
+            raise JsonRpcException(f"{opened.uri} is too large", REQUEST_FAILED)
+        assembly = server.documents.assembly(opened)
+        try:
+            prepared = prepare(assembly, server.documents.loader(opened), case)
+        except KeyError:
+            raise JsonRpcException(f"there is no case {case}", REQUEST_FAILED) from None
+        found = (*assembly.diagnostics, *prepared.diagnostics)
+        errors = [d for d in found if d.severity is Severity.ERROR]
+        if errors:
+            first = errors[0]
+            raise JsonRpcException(
+                f"the program has errors, so it was not run: {first.location}: {first.message}",
+                REQUEST_FAILED,
+            )
+        request = prepared.request
+        if request.scenario.forked is not None and server.trusted is not True:
+            raise JsonRpcException(
+                "the program reads state from a node (#@ rpc), which only a trusted workspace may: "
+                'trust it in the editor, or start the server with {"trusted": true}',
+                REQUEST_FAILED,
+            )
+        run = server.settings.run
+        target = options.get("target") or (run.target if run.target in ("nvm", "evm") else None)
+        if target in ("nvm", "evm"):
+            request = replace(request, scenario=replace(request.scenario, target=target))
+        return assembly, replace(
+            request,
+            limits=replace(request.limits, seconds=min(request.limits.seconds, run.seconds)),
+            trust_rpc=server.trusted is True,
+        )
+
+
+def _add_lines(result: dict[str, Any], assembly: Assembly) -> None:
+    """Fills in the lines, which the worker, having no source, could not."""
+    for row in (*result["snapshots"], *([result["last"]] if result["last"] else [])):
+        origin = assembly.source_map.origin(row["pc"])
+        row["line"] = None if origin is None else origin.root_line + 1
