@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         API_VERSION,
         BackendEntry,
         CommandEntry,
+        CommandModule,
         ImporterEntry,
         StateProvider,
         StateProviderEntry,
@@ -54,7 +55,10 @@ if TYPE_CHECKING:
     from nvm_lsp.lint.report import FileReport, Report, Reporter, Style
     from nvm_lsp.lint.rule import LintContext, Rule, rule
     from nvm_lsp.opcodes import FORKS, OPCODES, Opcode, opcode_by_code, opcode_by_name
+    from nvm_lsp.plugins import backends
     from nvm_lsp.runner.backend import Backend
+    from nvm_lsp.runner.run import Request, Run, run
+    from nvm_lsp.runner.scenario import Scenario
     from nvm_lsp.runner.state_provider import StateError
     from nvm_lsp.runner.world import (
         Account,
@@ -85,6 +89,7 @@ __all__ = [
     "CodeLens",
     "CodeLensEntry",
     "CommandEntry",
+    "CommandModule",
     "CommandResult",
     "Completion",
     "CompletionEntry",
@@ -119,7 +124,10 @@ __all__ = [
     "Related",
     "Report",
     "Reporter",
+    "Request",
     "Rule",
+    "Run",
+    "Scenario",
     "Severity",
     "Span",
     "StateError",
@@ -131,6 +139,7 @@ __all__ = [
     "Watcher",
     "World",
     "assemble_text",
+    "backends",
     "define_kind",
     "disassemble",
     "hookimpl",
@@ -138,6 +147,7 @@ __all__ = [
     "opcode_by_name",
     "pure",
     "rule",
+    "run",
 ]
 
 _HOME = {
@@ -149,14 +159,17 @@ _HOME = {
         "OpenProgram"
     ),
     "nvm_lsp.hookspecs": (
-        "API_VERSION BackendEntry CommandEntry ImporterEntry StateProvider StateProviderEntry "
-        "hookimpl"
+        "API_VERSION BackendEntry CommandEntry CommandModule ImporterEntry StateProvider "
+        "StateProviderEntry hookimpl"
     ),
     "nvm_lsp.importer": "Imported",
     "nvm_lsp.lint.report": "FileReport Report Reporter Style",
     "nvm_lsp.lint.rule": "LintContext Rule rule",
     "nvm_lsp.opcodes": "FORKS OPCODES Opcode opcode_by_code opcode_by_name",
+    "nvm_lsp.plugins": "backends",
     "nvm_lsp.runner.backend": "Backend",
+    "nvm_lsp.runner.run": "Request Run run",
+    "nvm_lsp.runner.scenario": "Scenario",
     "nvm_lsp.runner.state_provider": "StateError",
     "nvm_lsp.runner.world": (
         "Account Block Call Execution Frame Limits Log Message StorageChange Watcher World"

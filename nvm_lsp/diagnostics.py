@@ -79,8 +79,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(_KINDS)
 _OWN = "nvm_lsp"
 #: Letters that begin the codes of nvm-lsp itself, defined yet or not; others' begin otherwise.
 OWN_PREFIXES = frozenset({
-    "ASM", "CFG", "EXP", "FMT", "GAS", "IMP", "JMP", "LBL", "LNT", "MAC", "MEM", "NVM", "OPC",
-    "PRB", "SCN", "SEC", "STK", "STY", "SUP", "SYN",
+    "ASM", "CAL", "CFG", "EXP", "FLW", "FMT", "GAS", "IMP", "JMP", "LBL", "LNT", "MAC", "MEM",
+    "NVM", "OPC", "OPT", "PRB", "SCN", "SEC", "STK", "STY", "SUP", "SYN", "UNU", "VAL",
 })
 _prefix_owners: dict[str, str] = dict.fromkeys(OWN_PREFIXES, _OWN)
 

@@ -134,6 +134,8 @@ _counts: Counter[str] = Counter()
 _off: dict[str, str] = {}
 _clashes: list[str] = []
 _plugins: dict[str, Plugin] = {}
+_stage = "new"
+_chained: set[tuple[str, str]] = set()
 _listeners: list[Callable[[PluginFailure], None]] = []
 
 
@@ -151,6 +153,8 @@ def call(hook: str) -> Iterator[tuple[str, Any]]:
         if not registered.has_plugin(module):
             registered.register(importlib.import_module(module), name=module)
         yield from _items(module, hook, getattr(registered.get_plugin(module), hook))
+    if _stage == "loading":
+        return
     for implementation in sorted(
         getattr(manager().hook, hook).get_hookimpls(), key=lambda found: found.plugin_name
     ):
@@ -257,15 +261,19 @@ def add_chains() -> None:
     """Registers the forks and opcodes of plugins; `nvm_lsp.opcodes` calls it once a process."""
     from nvm_lsp import chain  # noqa: PLC0415 -- only a process that looks at opcodes needs it
 
+    done = set(_chained)
     for plugin, fork in call("nvm_lsp_forks"):
-        _add(plugin, "nvm_lsp_forks", chain.ForkEntry, fork, chain.register_fork)
+        if ("nvm_lsp_forks", plugin) not in done:
+            _add(plugin, "nvm_lsp_forks", chain.ForkEntry, fork, chain.register_fork)
     for plugin, opcode in call("nvm_lsp_opcodes"):
-        _add(plugin, "nvm_lsp_opcodes", chain.OpcodeEntry, opcode, chain.register_opcode)
+        if ("nvm_lsp_opcodes", plugin) not in done:
+            _add(plugin, "nvm_lsp_opcodes", chain.OpcodeEntry, opcode, chain.register_opcode)
 
 
 def _add(
     plugin: str, hook: str, kind: type[E], entry: object, register: Callable[[E], None]
 ) -> None:
+    _chained.add((hook, plugin))
     if not isinstance(entry, kind):
         refuse(plugin, hook, f"{_shown(entry)} is no {kind.__name__}")
         return
@@ -313,16 +321,26 @@ def _manager() -> pluggy.PluginManager:
     return made
 
 
-@lru_cache(maxsize=1)
 def manager() -> pluggy.PluginManager:
-    """The plugin manager, with the plugins of the entry-point group registered."""
+    """The plugin manager, with the plugins of the entry-point group registered.
+
+    While they are loaded, one of them may ask for what plugins give; it gets what is built in.
+    """
+    global _stage
     registered = _manager()
-    for plugin, entry in _entry_points():
-        _plugins[plugin.name] = plugin
-        if plugin.why_off:
-            _off.setdefault(plugin.name, plugin.why_off)
-            continue
-        _register(registered, plugin, entry)
+    if _stage == "new":
+        _stage = "loading"
+        try:
+            for plugin, entry in _entry_points():
+                _plugins[plugin.name] = plugin
+                if plugin.why_off:
+                    _off.setdefault(plugin.name, plugin.why_off)
+                else:
+                    _register(registered, plugin, entry)
+        finally:
+            _stage = "loaded"
+        if _chained:
+            add_chains()  # those of others, as somebody has asked too early
     return registered
 
 

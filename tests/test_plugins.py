@@ -260,9 +260,9 @@ def test_a_name_that_nvm_lsp_takes_later_is_a_clash_of_the_plugin(register):
 
 
 def test_the_letters_of_all_own_codes_are_listed():
-    from nvm_lsp.cli.explain import _kinds
+    from nvm_lsp.pages import kinds
 
-    own = {code.rstrip("0123456789") for code in _kinds() if not code.startswith("TS")}
+    own = {code.rstrip("0123456789") for code in kinds() if not code.startswith("TS")}
     assert own <= OWN_PREFIXES, "add the letters to diagnostics.OWN_PREFIXES"
 
 

@@ -8,7 +8,6 @@ import platform
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
 
 from nvm_lsp import __version__, hookspecs, plugin_settings, plugins
 from nvm_lsp.plugins import Plugin
@@ -48,9 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             case "enable":
                 return _switch(arguments.names, on=True)
             case _:
-                from nvm_lsp import scaffold  # noqa: PLC0415 -- only here
-
-                return _new(scaffold.write(arguments.name, arguments.kind, arguments.directory))
+                return _new(arguments.name, arguments.kind, arguments.directory)
     except plugin_settings.SettingsError as error:
         return _complain(str(error))
 
@@ -190,7 +187,16 @@ def _names(names: Iterable[str], before: str) -> str:
 # A new one ----------------------------------------------------------------------------------------
 
 
-def _new(written: Path | str) -> int:
+def _new(name: str, kind: str, directory: str | None) -> int:
+    from nvm_lsp import scaffold  # noqa: PLC0415 -- only here
+
+    entries: dict[str, tuple[str, type[object]]] = {
+        "backend": ("nvm_lsp_backends", hookspecs.BackendEntry),
+        "command": ("nvm_lsp_commands", hookspecs.CommandEntry),
+    }
+    if kind in entries and name in plugins.named(*entries[kind]):
+        return _complain(f"there is a {kind} {name} already; choose another name")
+    written = scaffold.write(name, kind, directory)
     if isinstance(written, str):
         return _complain(written)
     print(f"{written} is a package with tests of its own. To try it:")
