@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from nvm_lsp.kernel.image import KernelImage
 from nvm_lsp.runner.probes import Observer
+from nvm_lsp.runner.step_log import StepLog
 from nvm_lsp.runner.world import Frame
 
 __all__ = ["GuestRecorder", "KernelTracer", "Sink", "Snapshot", "Step", "words_of"]
@@ -109,6 +110,8 @@ class GuestRecorder:
         self.before: list[int | bytes] = []
         self.writers: dict[int, int] = {}
         self.slot_writers: dict[int, int] = {}
+        #: Is shown every step with the whole state, if somebody wants to go back and forth.
+        self.log: StepLog | None = None
         self._snapshot_bytes = 0
         self._transient: set[int] = set()
         self._wanted = snapshots
@@ -204,6 +207,8 @@ class GuestRecorder:
             assert self._observer is not None
             assert self._frame is not None
             self._observer.after(last_pc, self._frame, stack, memory)
+        if self.log is not None:
+            self.log.step(pc, opcode, gas, stack, memory, self._base)
         self.count += 1
         self._last = (pc, opcode)
         self.before = stack.copy()
@@ -262,6 +267,8 @@ class GuestRecorder:
             size = min(size, len(self._frame.return_data))
         if not size:
             return
+        if self.log is not None:
+            self.log.wrote(offset, size)
         last = min((offset + size - 1) // 32, _MAX_WORDS - 1)
         for word in range(offset // 32, last + 1):
             self.writers[word] = pc

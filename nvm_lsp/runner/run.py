@@ -60,6 +60,7 @@ class Request:
     the node that it names. ``natively`` runs the guest's bytes without the kernel in the very
     scenario that it would run in with it. ``snapshot_step`` adds a snapshot before one step, by its
     number from zero.
+    ``log_steps`` is how many steps a worker tells one by one, for `ExecutionService.steps`.
     ``native`` asks for a second, native run that tells the overhead. ``plan`` holds the probes.
     """
 
@@ -73,6 +74,7 @@ class Request:
     trust_rpc: bool = False
     natively: bool = False
     snapshot_step: int | None = None
+    log_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

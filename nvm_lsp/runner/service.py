@@ -70,6 +70,23 @@ class ExecutionService:
         Raises:
             RunFailedError: there is no result.
         """
+        answer = await self._answer(request, owner, progress)
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    async def steps(self, request: Request, *, owner: Hashable = None) -> dict[str, Any]:
+        """The steps of a run whose request asks for them; see `StepLog.to_json`.
+
+        Raises:
+            RunFailedError: there is no result.
+        """
+        answer = await self._answer(request, owner, None)
+        steps: dict[str, Any] = answer["steps"]
+        return steps
+
+    async def _answer(
+        self, request: Request, owner: Hashable, progress: Progress | None
+    ) -> dict[str, Any]:
         async with self._turns.turn(owner):
             worker = await self._worker()
             done = False
@@ -84,8 +101,7 @@ class ExecutionService:
                 self._release(worker, done)
         if "error" in answer:
             raise RunFailedError(answer["error"])
-        result: dict[str, Any] = answer["result"]
-        return result
+        return answer
 
     async def close(self) -> None:
         """Ends all workers; runs that are under way fail."""

@@ -22,6 +22,7 @@ from typing import IO, Any
 from nvm_lsp.runner.guest_trace import GuestRecorder
 from nvm_lsp.runner.run import Request, run
 from nvm_lsp.runner.run_json import to_json
+from nvm_lsp.runner.step_log import StepLog
 
 __all__ = ["encode", "main"]
 
@@ -87,13 +88,26 @@ def _warm_up() -> None:
 def _answer(line: bytes, answers: _Answers) -> dict[str, Any]:
     try:
         request = pickle.loads(base64.b64decode(line))
-        return {"result": to_json(run(request, begun=answers.watch))}
+        return _run(request, answers)
     except MemoryError:
         return {"error": f"the run took more than {_MEMORY >> 30} GB"}
     except ValueError as error:  # bad scenarios and nodes that are away say what is wrong
         return {"error": str(error)}
     except Exception as error:  # the parent must learn of everything
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _run(request: Request, answers: _Answers) -> dict[str, Any]:
+    log = StepLog(request.log_steps) if request.log_steps else None
+
+    def begun(recorder: GuestRecorder) -> None:
+        recorder.log = log
+        answers.watch(recorder)
+
+    answer: dict[str, Any] = {"result": to_json(run(request, begun=begun))}
+    if log is not None:
+        answer["steps"] = log.to_json()
+    return answer
 
 
 class _Answers:
