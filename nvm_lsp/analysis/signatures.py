@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import keccak256
 from nvm_lsp.assembler.references import expressions_of
 from nvm_lsp.syntax import tree as t
-
-if TYPE_CHECKING:
-    from nvm_lsp.server.workspace import OpenDocument, Workspace
 
 __all__ = [
     "STANDARD_EVENTS",
@@ -24,7 +20,6 @@ __all__ = [
     "names_of_selector",
     "selector_of",
     "signatures_in",
-    "signatures_seen",
     "topic_names",
 ]
 
@@ -147,17 +142,6 @@ def signatures_in(assembly: Assembly, function: str) -> tuple[str, ...]:
                 known = tuple(_in_chunk(chunk))
                 chunk.cache[_KEY] = known
             found.update((text, None) for name, text in known if name == function)
-    return tuple(found)
-
-
-def signatures_seen(
-    workspace: Workspace, opened: OpenDocument, function: str = "selector"
-) -> tuple[str, ...]:
-    """Signatures that programs in the editor pass to a function, this document's first."""
-    found = dict.fromkeys(signatures_in(workspace.assembly(opened), function))
-    for other in workspace.documents.values():
-        if other is not opened and other.assembly is not None:
-            found.update(dict.fromkeys(signatures_in(other.assembly, function)))
     return tuple(found)
 
 

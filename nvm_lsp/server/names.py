@@ -1,14 +1,19 @@
-"""How often names are used in all files of a program, and what a line has to do with macros."""
+"""How often names are used in all files of a program, and the signatures that programs hash."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from nvm_lsp.analysis.signatures import signatures_in
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.program import Context
 from nvm_lsp.assembler.references import Target, occurrences
 
-__all__ = ["distinct_contexts", "macro_uses", "uses"]
+if TYPE_CHECKING:
+    from nvm_lsp.server.workspace import OpenDocument, Workspace
+
+__all__ = ["distinct_contexts", "macro_uses", "signatures_seen", "uses"]
 
 
 def uses(assembly: Assembly, name: str) -> int:
@@ -28,6 +33,17 @@ def distinct_contexts(assembly: Assembly) -> Iterator[Context]:
         if context.path not in seen:
             seen.add(context.path)
             yield context
+
+
+def signatures_seen(
+    workspace: Workspace, opened: OpenDocument, function: str = "selector"
+) -> tuple[str, ...]:
+    """Signatures that programs in the editor pass to a function, this document's first."""
+    found = dict.fromkeys(signatures_in(workspace.assembly(opened), function))
+    for other in workspace.documents.values():
+        if other is not opened and other.assembly is not None:
+            found.update(dict.fromkeys(signatures_in(other.assembly, function)))
+    return tuple(found)
 
 
 def _count(assembly: Assembly, target: Target) -> int:

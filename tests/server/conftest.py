@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
+import pytest_asyncio
 import pytest_lsp
 from lsprotocol import types as lsp
 from pytest_lsp import ClientServerConfig, LanguageClient
+
+from tests.server.marked_files import Files
 
 
 def capabilities(*encodings: str) -> lsp.ClientCapabilities:
@@ -67,3 +71,42 @@ def open_text(client: LanguageClient):
         return list(client.diagnostics[uri])
 
     return opened
+
+
+@pytest_lsp.fixture(
+    scope="module",
+    loop_scope="module",
+    config=ClientServerConfig(server_command=[sys.executable, "-m", "nvm_lsp", "serve", "--stdio"]),
+)
+async def session(lsp_client: LanguageClient, tmp_path_factory):
+    """One server for the tests of a module, with an empty folder as its workspace."""
+    root = tmp_path_factory.mktemp("workspace").resolve()
+    lsp_client.root = root
+    lsp_client.initialized_with = await lsp_client.initialize_session(
+        lsp.InitializeParams(
+            capabilities=lsp.ClientCapabilities(
+                text_document=lsp.TextDocumentClientCapabilities(
+                    rename=lsp.RenameClientCapabilities(prepare_support=True),
+                    document_symbol=lsp.DocumentSymbolClientCapabilities(
+                        hierarchical_document_symbol_support=True
+                    ),
+                ),
+                workspace=lsp.WorkspaceClientCapabilities(
+                    workspace_edit=lsp.WorkspaceEditClientCapabilities(document_changes=True)
+                ),
+            ),
+            workspace_folders=[lsp.WorkspaceFolder(root.as_uri(), "workspace")],
+        )
+    )
+    yield
+    await lsp_client.shutdown_session()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def files(session: LanguageClient):
+    """The folder of that workspace, emptied and with nothing open."""
+    marked = Files(session, session.root)
+    yield marked
+    await marked.close()
+    for path in session.root.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -41,6 +41,15 @@ FEATURES: tuple[Feature, ...] = (
     Feature("textDocument/hover", "hover:handle"),
     Feature("textDocument/codeLens", "code_lens:handle"),
     Feature("textDocument/inlayHint", "inlay_hint:handle"),
+    # Authoring
+    Feature(
+        "textDocument/completion", "completion:handle",
+        {
+            "triggerCharacters": ["%", "@", "#", "?", "=", '"', "/", "[", ".", " "],
+            "resolveProvider": True,
+        },
+    ),
+    Feature("completionItem/resolve", "completion:resolve"),
     # Navigation and structure
     Feature("textDocument/definition", "definition:handle"),
     Feature("textDocument/declaration", "definition:declare"),

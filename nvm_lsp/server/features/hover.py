@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nvm_lsp.analysis.signatures import calls_in
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
 from nvm_lsp.assembler.program import Macro
@@ -18,9 +19,8 @@ from nvm_lsp.diagnostics import KINDS
 from nvm_lsp.opcode_page import opcode_page
 from nvm_lsp.opcodes import FORKS, opcode_by_code, opcode_by_name
 from nvm_lsp.server.comments import words_of
-from nvm_lsp.server.names import macro_uses, uses
+from nvm_lsp.server.names import macro_uses, signatures_seen, uses
 from nvm_lsp.server.scenario_keys import describe_key
-from nvm_lsp.analysis.signatures import calls_in, signatures_seen
 from nvm_lsp.server.values import number_forms, value_of
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["Hover", "handle", "hover", "macro_page"]
+__all__ = ["Hover", "handle", "hover", "macro_page", "symbol_page"]
 
 _LINES_OF_MACRO = 20
 _INSTRUCTIONS_SHOWN = 24
@@ -199,6 +199,11 @@ def _name(
 def _fork_value(name: str, assembly: Assembly) -> str:
     fork = FORKS.get(name[5:]) if "." in name else FORKS[assembly.fork]
     return "" if fork is None else f"the age of {fork.name}, to compare with other forks"
+
+
+def symbol_page(assembly: Assembly, name: str) -> str:
+    """What a label, table or constant stands for; nothing if there is no such name."""
+    return _name(name, assembly, None, ())
 
 
 def _symbol(symbol: Symbol, assembly: Assembly, signatures: Sequence[str]) -> str:

@@ -1,0 +1,466 @@
+"""textDocument/completion and completionItem/resolve: what may be written where the cursor is.
+
+Where the cursor is, is told by the text before it; what there is to offer, by the program's names.
+Documentation is made when an item is looked at, in resolve.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from nvm_lsp.analysis.signatures import (
+    STANDARD_EVENTS,
+    STANDARD_FUNCTIONS,
+    selector_of,
+    signatures_in,
+)
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler.expressions import FUNCTIONS, UNITS
+from nvm_lsp.assembler.references import structure
+from nvm_lsp.diagnostics import KINDS
+from nvm_lsp.opcode_page import opcode_page
+from nvm_lsp.opcodes import FORKS, find_fork, instruction_set, opcode_by_name
+from nvm_lsp.server.comment_completion import in_comment
+from nvm_lsp.server.completion_item import Item, Kind, to_json
+from nvm_lsp.server.features.hover import macro_page, symbol_page
+from nvm_lsp.server.names import signatures_seen
+from nvm_lsp.server.path_completion import Files, paths
+from nvm_lsp.server.scenario_keys import describe_key
+from nvm_lsp.server.scenario_toml import in_toml, is_scenario_file
+from nvm_lsp.source import Position, Span
+from nvm_lsp.syntax.parser import directives
+
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["Site", "completions", "handle", "resolve", "site_at"]
+
+#: Items in one answer; the client asks again as typing goes on if there were more.
+_MOST_ITEMS = 400
+_WORD = r"[A-Za-z_][A-Za-z0-9_.]*"
+_STATEMENT = re.compile(rf"\s*(?P<word>{_WORD})?$")
+_DIRECTIVE = re.compile(r"\s*%(?P<word>[A-Za-z0-9_.]*)$")
+_HEAD = re.compile(rf"\s*(?P<head>%?{_WORD})(?P<rest>[\s(\[].*)$", re.DOTALL)
+_IN_STRING = re.compile(
+    r'(?:(?P<function>\w+)\(|(?P<directive>%\w+)\s+)"(?P<text>[^"]*)$'
+)
+_AFTER_NUMBER = re.compile(r"\b\d[\d_]*\s+(?P<word>[A-Za-z]*)$")
+_LAST_WORD = re.compile(rf"@?(?:{_WORD})?$")
+
+_DIRECTIVE_FORMS = {
+    "%def": ("%def NAME = value", "%def ${1:NAME} = ${2:value}"),
+    "%macro": ("%macro name(a, b) … %end", "%macro ${1:name}(${2})\n\t$0\n%end"),
+    "%include": ('%include "path"', '%include "$1"'),
+    "%incbin": ('%incbin "file"', '%incbin "$1"'),
+    "%bytes": ("%bytes 0x…, \"text\", value:4", "%bytes ${1}"),
+    "%table": ("%table name [a, b] width 2", "%table ${1:name} [${2}] width ${3:2}"),
+    "%org": ("%org offset [fill byte]", "%org ${1:0x20}"),
+    "%align": ("%align n [fill byte]", "%align ${1:32}"),
+    "%assert": ('%assert condition "message"', '%assert ${1:condition} "${2:message}"'),
+    "%fork": ("%fork name", "%fork ${1}"),
+    "%if": ("%if condition … %else … %end", "%if ${1:condition}\n\t$0\n%end"),
+    "%else": ("%else", "%else"),
+    "%end": ("%end", "%end"),
+}
+_DIRECTIVE_MEANING = {
+    "%def": "Defines a constant; a build option of the same name outweighs it.",
+    "%macro": "Defines a macro; `takes(n) returns(m)` declares its effect, which is checked.",
+    "%include": "Puts another file here, relative to this one.",
+    "%incbin": "Puts a raw or hexadecimal file here, as data.",
+    "%bytes": "Puts raw bytes here: hexadecimal, text, or `value:n` for n bytes.",
+    "%table": "A packed table of offsets; `width` is in bytes.",
+    "%org": "Pads with zeros, or `fill`, up to an offset.",
+    "%align": "Pads with zeros, or `fill`, to a multiple of n.",
+    "%assert": "Is checked at assembly.",
+    "%fork": "The fork whose opcodes this file may use.",
+    "%if": "Assembles lines only if a condition on constants and build options holds.",
+    "%else": "The other branch of `%if`.",
+    "%end": "Ends `%macro` or `%if`.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the cursor is. ``kind`` says what may stand there; ``start`` is where the word begins.
+
+    Kinds are statement, directive, operand, label, name, unit, fork, path, selector, topic and
+    nothing. ``word`` is what of the word stands before the cursor.
+    """
+
+    kind: str
+    start: int
+    word: str
+    is_source: bool = False  # of a path: an include's
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What the client can show: snippets, and whether functions seen elsewhere are offered."""
+
+    snippets: bool = False
+    label_details: bool = False
+
+
+def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | None:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return None
+    document = opened.document
+    position = server.converter.position(document, params.position)
+    line = document.lines[position.line] if position.line < len(document.lines) else ""
+    line = line.rstrip("\r\n")
+    before = line[: position.column]
+    client = _client(server)
+    found: Iterable[Item]
+    if is_scenario_file(opened.uri):
+        found, start = in_toml(document.lines, position)
+        found = list(found)
+    else:
+        by_space = params.context is not None and params.context.trigger_character == " "
+        assembly = server.documents.assembly(opened)
+        files = Files(
+            server.documents.base_of(document.path), server.documents.boundary(opened)
+        )
+        inside = in_comment(before, assembly, files)
+        if inside is not None:
+            found, start = inside
+        else:
+            site = site_at(before, line)
+            if by_space and site.kind == "statement":
+                return None
+            start = site.start
+            found = completions(
+                assembly, position, site, client,
+                lambda function: signatures_seen(server.documents, opened, function), files,
+            )
+    items = _matching(found, before[start:])
+    shown = items[:_MOST_ITEMS]
+    place = server.converter.range_json(
+        document, Span.of_line(position.line, start, position.column)
+    )
+    return {
+        "isIncomplete": len(items) > len(shown),
+        "items": [to_json(item, place, opened.uri, client.snippets) for item in shown],
+    }
+
+
+def resolve(server: NvmServer, item: lsp.CompletionItem) -> dict[str, Any]:
+    """The item with its documentation."""
+    answer: dict[str, Any] = server.protocol._converter.unstructure(item)
+    data: Any = answer.get("data")
+    if not isinstance(data, dict) or "documentation" in answer:
+        return answer
+    opened = server.documents.documents.get(str(data.get("uri")))
+    assembly = server.documents.assembly(opened) if opened is not None else None
+    text = documentation(str(data.get("about")), str(data.get("name")), assembly)
+    if text:
+        answer["documentation"] = {"kind": "markdown", "value": text}
+    return answer
+
+
+def documentation(about: str, name: str, assembly: Assembly | None) -> str:
+    """What is to say of an item, in Markdown; nothing where its label says it all."""
+    match about:
+        case "mnemonic":
+            row = opcode_by_name(name)
+            return opcode_page(row) if row is not None else _SIZED_PUSH
+        case "directive":
+            form = _DIRECTIVE_FORMS.get(name, (name,))[0]
+            return f"`{form}`\n\n{_DIRECTIVE_MEANING.get(name, '')}"
+        case "function":
+            return f"**{name}** gives {FUNCTIONS[name]}" if name in FUNCTIONS else ""
+        case "key":
+            return describe_key(name)
+        case "fork":
+            fork = find_fork(name)
+            return f"{fork.summary} ({fork.year})" if fork is not None else ""
+        case "code":
+            return KINDS[name].page if name in KINDS else ""
+    if assembly is None:
+        return ""
+    match about:
+        case "macro":
+            return macro_page(assembly, name)
+        case "label" | "constant":
+            return symbol_page(assembly, name)
+    return ""
+
+
+_SIZED_PUSH = "**PUSH** takes the narrowest of PUSH0 to PUSH32 that holds the value."
+
+
+# Where the cursor is ------------------------------------------------------------------------------
+
+
+def site_at(before: str, line: str = "") -> Site:
+    """What may stand at the end of ``before``, the text of the line up to the cursor."""
+    in_string = _IN_STRING.search(before)
+    if in_string is not None and before.count('"') % 2:
+        start = in_string.start("text")
+        word = in_string["text"]
+        if in_string["directive"] in ("%include", "%incbin"):
+            return Site("path", start, word, in_string["directive"] == "%include")
+        if in_string["function"] in ("selector", "topic"):
+            return Site(in_string["function"], start, word)
+        return Site("nothing", len(before), "")
+    if before.count('"') % 2:
+        return Site("nothing", len(before), "")
+    found = _DIRECTIVE.match(before)
+    if found is not None:
+        return Site("directive", found.start("word") - 1, "%" + found["word"])
+    found = _STATEMENT.match(before)
+    if found is not None:
+        start = len(before) - len(found["word"] or "")
+        return Site("statement", start, found["word"] or "")
+    return _operand_site(before)
+
+
+def _operand_site(before: str) -> Site:
+    head = _HEAD.match(before)
+    word = _LAST_WORD.search(before)
+    assert word is not None
+    start, text = word.start(), word[0]
+    nothing = Site("nothing", len(before), "")
+    if head is None:
+        return nothing
+    name = head["head"]
+    rest = head["rest"]
+    if name.startswith("%"):
+        if name in ("%include", "%incbin", "%macro", "%else", "%end"):
+            return nothing
+        if name == "%fork":
+            return Site("fork", start, text)
+        if name == "%def" and "=" not in rest:
+            return nothing
+        if name == "%table" and "[" not in rest:
+            return nothing
+        if name == "%table" and "]" in rest:
+            return Site("width", start, text) if not re.search(r"\]\s*width\s", rest) else nothing
+        if name == "%table":
+            return Site("label", start, text)
+    elif not _takes_operand(name):
+        return nothing
+    unit = _AFTER_NUMBER.search(before)
+    if unit is not None:
+        return Site("unit", unit.start("word"), unit["word"])
+    if re.search(r"[\w)\]\"]\s+$", before) and not re.search(rf"^\s*%?{_WORD}\s+$", before):
+        return Site("fill", start, text) if name in ("%org", "%align") else nothing
+    if text.startswith("@"):
+        return Site("at", start, text)
+    if re.search(r"\d\w*$", before) and not re.search(rf"{_WORD}$", before):
+        return nothing
+    kind = "constant" if name == "%if" else "operand"
+    return Site(kind, start, text)
+
+
+def _takes_operand(mnemonic: str) -> bool:
+    row = opcode_by_name(mnemonic)
+    return mnemonic.upper() == "PUSH" or (row is not None and row.immediate_size > 0)
+
+
+# What may stand there -----------------------------------------------------------------------------
+
+
+def completions(
+    assembly: Assembly,
+    position: Position,
+    site: Site,
+    client: Client,
+    seen: Any = None,
+    files: Files | None = None,
+) -> Iterator[Item]:
+    """What may be written at a site, likely things first by their ``rank``.
+
+    ``seen`` gives the signatures that programs of the workspace pass to a function.
+    """
+    seen = seen or (lambda function: signatures_in(assembly, function))
+    match site.kind:
+        case "statement":
+            yield from _mnemonics(assembly.fork)
+            yield from _macros(assembly, client)
+            yield from _directives(client)
+        case "directive":
+            yield from _macros(assembly, client)
+            yield from _directives(client)
+        case "operand":
+            yield from _local_names(assembly, position.line)
+            yield from _labels(assembly)
+            yield from _constants(assembly)
+            yield from _functions(client)
+            yield from _selectors(seen)
+        case "constant":
+            yield from _constants(assembly)
+            yield from _fork_names()
+            yield from _functions(client)
+        case "label":
+            yield from _labels(assembly)
+        case "at":
+            for item in _labels(assembly):
+                yield Item(
+                    f"@{item.label}", item.kind, item.detail, about="label", name=item.label
+                )
+        case "unit":
+            for unit, factor in UNITS.items():
+                yield Item(unit, Kind.UNIT, f"{factor:,}")
+        case "fill" | "width":
+            yield Item(site.kind, Kind.KEYWORD, "the byte to pad with" if site.kind == "fill" else
+                       "bytes of an entry")
+        case "fork":
+            for fork in sorted(FORKS.values(), key=lambda fork: -fork.index):
+                yield Item(fork.name, Kind.ENUM_MEMBER, str(fork.year), about="fork")
+        case "path":
+            if files is not None:
+                yield from paths(site.word, files, (".easm",) if site.is_source else ())
+        case "selector" | "topic":
+            yield from _signatures(site.kind, seen)
+
+
+def _mnemonics(fork: str) -> Iterator[Item]:
+    yield Item("PUSH", Kind.KEYWORD, "[] -> [value], as narrow as can be", about="mnemonic")
+    yield from _mnemonics_of(fork)
+
+
+@lru_cache(maxsize=16)
+def _mnemonics_of(fork: str) -> tuple[Item, ...]:
+    table = instruction_set(fork).by_name
+    return tuple(
+        Item(
+            name, Kind.KEYWORD, f"{row.effect}, {row.gas} gas", about="mnemonic",
+            rank=2 if row.is_dup or row.is_swap or row.immediate_size > 2 else 1,
+            deprecated=name != row.name or row.name in ("CALLCODE", "SELFDESTRUCT"),
+        )
+        for name, row in table.items()
+    )
+
+
+def _macros(assembly: Assembly, client: Client) -> Iterator[Item]:
+    for name, macro in assembly.program.macros.items():
+        head = macro.definition
+        parameters = [word.text for word in head.parameters]
+        effect = "" if head.takes is None and head.returns is None else (
+            f" takes({head.takes or 0}) returns({head.returns or 0})"
+        )
+        snippet = "%" + name.replace("$", "\\$") + "(" + ", ".join(
+            f"${{{index}:{parameter}}}" for index, parameter in enumerate(parameters, 1)
+        ) + ")"
+        yield Item(
+            f"%{name}", Kind.FUNCTION, f"({', '.join(parameters)}){effect}",
+            insert=f"%{name}(" if parameters else f"%{name}()",
+            snippet=snippet if client.snippets else None, about="macro", name=name, rank=1,
+        )
+
+
+def _directives(client: Client) -> Iterator[Item]:
+    for name in directives():
+        form, snippet = _DIRECTIVE_FORMS.get(name, (name, name))
+        yield Item(
+            name, Kind.KEYWORD, form, snippet=snippet if client.snippets else None,
+            about="directive", rank=3,
+        )
+
+
+def _local_names(assembly: Assembly, line: int) -> Iterator[Item]:
+    """Parameters and labels of the macro that a line belongs to."""
+    macro = structure(assembly.program.root.tree).macro_at(line)
+    if macro is not None:
+        for name in sorted(macro.parameters):
+            yield Item(name, Kind.VARIABLE, f"parameter of %{macro.name}", rank=0)
+        for name in sorted(macro.labels):
+            yield Item(name, Kind.REFERENCE, f"label of %{macro.name}", rank=0)
+
+
+def _labels(assembly: Assembly) -> Iterator[Item]:
+    labels = assembly.layout.labels
+    for name, (_, site) in assembly.layout.sites.items():
+        if "%" not in name and not site.trail:
+            offset = labels.get(name)
+            detail = site.kind if offset is None else f"{site.kind} {offset:#06x}"
+            yield Item(name, Kind.REFERENCE, detail, about="label", rank=1)
+
+
+def _constants(assembly: Assembly) -> Iterator[Item]:
+    for name in assembly.program.constants:
+        value = assembly.layout.constant(name)
+        yield Item(
+            name, Kind.CONSTANT, f"{value:#x}" if isinstance(value, int) else "", rank=1,
+            about="constant",
+        )
+
+
+def _functions(client: Client) -> Iterator[Item]:
+    for name in FUNCTIONS:
+        quoted = name in ("selector", "topic", "keccak256")
+        inner = '"$1"' if quoted else "$1"
+        yield Item(
+            name, Kind.FUNCTION, FUNCTIONS[name], insert=f"{name}(",
+            snippet=f"{name}({inner})" if client.snippets else None, about="function", rank=2,
+        )
+    yield Item("pc", Kind.KEYWORD, "offset of this instruction", rank=3)
+
+
+def _fork_names() -> Iterator[Item]:
+    yield Item("fork", Kind.KEYWORD, "age of the fork that is assembled for", rank=0)
+    for name in FORKS:
+        yield Item(f"fork.{name}", Kind.ENUM_MEMBER, "age of a fork", rank=1)
+
+
+def _selectors(seen: Any) -> Iterator[Item]:
+    for signature in seen("selector"):
+        yield Item(
+            f'selector("{signature}")', Kind.VALUE, f"0x{selector_of(signature):08x}", rank=2,
+            filter=signature,
+        )
+
+
+def _signatures(function: str, seen: Any) -> Iterator[Item]:
+    own = tuple(name for name in seen(function) if name.endswith(")"))
+    for signature in own:
+        yield Item(signature, Kind.VALUE, "used in the workspace", rank=0)
+    standard = STANDARD_FUNCTIONS if function == "selector" else STANDARD_EVENTS
+    for source, signatures in standard.items():
+        for signature in signatures:
+            if signature not in own:
+                yield Item(signature, Kind.VALUE, source, rank=1)
+
+
+# Choosing -----------------------------------------------------------------------------------------
+
+
+def _matching(items: Iterable[Item], word: str) -> list[Item]:
+    """The items whose text has the word's letters in their order, those that begin with it first.
+
+    Each label once; the client sorts and filters further as typing goes on.
+    """
+    wanted = word.lower()
+    best: dict[str, tuple[tuple[int, int], Item]] = {}
+    for item in items:
+        text = (item.filter or item.label).lower()
+        if text.startswith(wanted):
+            score = 0
+        elif wanted.lstrip("%@") in text:
+            score = 1
+        elif _is_subsequence(wanted, text):
+            score = 2
+        else:
+            continue
+        if item.label not in best:
+            best[item.label] = ((score, item.rank), item)
+    return [item for _, item in sorted(best.values(), key=lambda row: row[0])]
+
+
+def _is_subsequence(word: str, text: str) -> bool:
+    letters = iter(text)
+    return all(letter in letters for letter in word)
+
+
+def _client(server: NvmServer) -> Client:
+    wished = server.settings.completion.snippets
+    completion = getattr(server.client_capabilities.text_document, "completion", None)
+    item = getattr(completion, "completion_item", None)
+    return Client(wished and bool(getattr(item, "snippet_support", False)))

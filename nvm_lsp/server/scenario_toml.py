@@ -1,0 +1,177 @@
+"""Scenarios in TOML as an editor shows them: what may be written, and what is wrong.
+
+Keys and their meaning come from the schema; whether a text is understood, from the reader that a
+run uses.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nvm_lsp.assembler import assemble_text
+from nvm_lsp.assembler.loader import Loader
+from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.runner.scenario_reader import BAD_SCENARIO, read_cases
+from nvm_lsp.server.completion_item import Item, Kind
+from nvm_lsp.server.scenario_keys import schema
+from nvm_lsp.source import Location, Position, Span
+
+__all__ = ["in_toml", "is_scenario_file", "toml_diagnostics"]
+
+_TABLE = re.compile(r"\s*(?P<array>\[\[?)\s*(?P<name>[^\]]*?)\s*\]")
+_KEY = re.compile(r"\s*(?P<word>[\w.\-]*)$")
+_VALUE = re.compile(r"\s*(?P<key>[\w.\-\"']+)\s*=\s*(?P<text>.*)$")
+_AT = re.compile(r"\(at line (\d+), column (\d+)\)|at end of document")
+
+
+def is_scenario_file(uri: str) -> bool:
+    """Whether a document is a scenario rather than a program."""
+    return uri.lower().endswith(".toml")
+
+
+# Completion ---------------------------------------------------------------------------------------
+
+
+def in_toml(lines: Sequence[str], position: Position) -> tuple[Iterator[Item], int]:
+    """What may stand at a position, and where the word there begins."""
+    line = lines[position.line].rstrip("\r\n") if position.line < len(lines) else ""
+    before = line[: position.column]
+    heading = re.fullmatch(r"\s*\[\[?(?P<word>[\w.]*)", before)
+    if heading is not None:
+        return _tables(before.count("[") == 2), heading.start("word")
+    properties = _properties(_table_at(lines, position.line))
+    value = _VALUE.match(before)
+    if value is not None:
+        start = len(before) - len(re.search(r"[\w.\-]*$", before)[0])  # type: ignore[index]
+        return _values(properties.get(value["key"].strip("\"'"), {}), before), start
+    key = _KEY.fullmatch(before)
+    if key is None:
+        return iter(()), len(before)
+    return _keys(properties), key.start("word")
+
+
+def _table_at(lines: Sequence[str], line: int) -> str:
+    """The name of the table that a line belongs to, nothing above the first one."""
+    for number in range(min(line, len(lines) - 1), -1, -1):
+        found = _TABLE.match(lines[number])
+        if found is not None:
+            return found["name"]
+    return ""
+
+
+def _properties(table: str) -> Mapping[str, Any]:
+    """The schema's properties of a table, by its name as written."""
+    found: dict[str, Any] = schema()
+    for part in _parts(table):
+        found = _resolved(found)
+        inner = found.get("properties", {}).get(part)
+        if inner is None:
+            inner = found.get("additionalProperties")
+        if not isinstance(inner, dict):
+            return {}
+        found = _resolved(inner)
+        if found.get("type") == "array":
+            found = _resolved(found.get("items", {}))
+        found = next(
+            (form for form in found.get("anyOf", ()) if form.get("type") == "object"), found
+        )
+    properties: Mapping[str, Any] = _resolved(found).get("properties", {})
+    return properties
+
+
+def _parts(name: str) -> list[str]:
+    return [part.strip("\"' ") for part in re.findall(r'"[^"]*"|[^.]+', name) if part.strip()]
+
+
+def _resolved(found: dict[str, Any]) -> dict[str, Any]:
+    """What a reference of the schema stands for."""
+    while "$ref" in found:
+        target: Any = schema()
+        for part in found["$ref"].lstrip("#/").split("/"):
+            target = target[part]
+        found = {**target, **{k: v for k, v in found.items() if k != "$ref"}}
+    return found
+
+
+def _keys(properties: Mapping[str, Any]) -> Iterator[Item]:
+    for key, value in properties.items():
+        found = _resolved(value)
+        if found.get("type") == "object":
+            continue  # a table of its own
+        yield Item(
+            key, Kind.PROPERTY, found.get("description", ""), insert=f"{key} = ",
+            snippet=f'{key} = "$1"' if _is_text(found) else f"{key} = $1",
+        )
+
+
+def _is_text(found: dict[str, Any]) -> bool:
+    return found.get("type") == "string" or "enum" in found
+
+
+def _tables(is_array: bool) -> Iterator[Item]:
+    for key, value in schema()["properties"].items():
+        found = _resolved(value)
+        detail = found.get("description", "")
+        if is_array:
+            if found.get("type") == "array":
+                yield Item(key, Kind.PROPERTY, detail)
+        elif found.get("type") == "object" or any(
+            form.get("type") == "object" for form in found.get("anyOf", ())
+        ):
+            yield Item(key, Kind.PROPERTY, detail)
+
+
+def _values(value: dict[str, Any], before: str) -> Iterator[Item]:
+    quoted = before.count('"') % 2 == 1
+    for form in (value, *(value.get("anyOf", ()))):
+        found = _resolved(form)
+        for word in (*found.get("enum", ()), *found.get("items", {}).get("enum", ())):
+            yield Item(word, Kind.ENUM_MEMBER, insert=word if quoted else f'"{word}"')
+
+
+# Diagnostics --------------------------------------------------------------------------------------
+
+
+def toml_diagnostics(path: str, lines: Sequence[str], loader: Loader) -> list[Diagnostic]:
+    """What is wrong with a scenario file: its TOML, its keys, its texts."""
+    text = "".join(lines)
+    try:
+        tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return [_bad_toml(path, lines, str(error))]
+    # The reader reads it as a program that names it would: the same diagnostics at the same lines.
+    program = assemble_text(f"#@ scenario {path}\n", path, loader=_Only(path, text, loader))
+    found = read_cases(program, _Only(path, text, loader))[1]
+    return [diagnostic for diagnostic in found if diagnostic.location.path == path]
+
+
+def _bad_toml(path: str, lines: Sequence[str], message: str) -> Diagnostic:
+    place = _AT.search(message)
+    line = max(len(lines) - 1, 0) if place is None or place[1] is None else int(place[1]) - 1
+    length = len(lines[line].rstrip("\r\n")) if line < len(lines) else 0
+    column = min(int(place[2]) - 1, length) if place is not None and place[2] else 0
+    span = Span.of_line(line, column, max(length, column))
+    return Diagnostic(
+        BAD_SCENARIO, Location(path, span), f"this is no TOML: {_AT.sub('', message).strip()}"
+    )
+
+
+class _Only:
+    """A loader for which a file has the text that the editor shows."""
+
+    def __init__(self, path: str, text: str, loader: Loader) -> None:
+        self._path = path
+        self._text = text
+        self._loader = loader
+
+    def resolve(self, path: str, base: str) -> str:
+        return path if path == self._path else self._loader.resolve(path, base)
+
+    def source(self, path: str) -> Any:
+        return self._loader.source(path)
+
+    def data(self, path: str) -> Any:
+        return self._text.encode() if path == self._path else self._loader.data(path)

@@ -1,0 +1,162 @@
+"""Completion as an editor meets it: `|` marks the cursor."""
+
+from __future__ import annotations
+
+from lsprotocol import types as lsp
+
+from tests.server.cursor import at_cursor
+
+URI = "file:///work/program.easm"
+
+
+async def complete(client, open_text, marked: str, uri: str = URI, trigger: str | None = None):
+    text, position = at_cursor(marked, client)
+    await open_text(text, uri)
+    context = None
+    if trigger is not None:
+        context = lsp.CompletionContext(
+            trigger_kind=lsp.CompletionTriggerKind.TriggerCharacter, trigger_character=trigger
+        )
+    found = await client.text_document_completion_async(
+        lsp.CompletionParams(
+            text_document=lsp.TextDocumentIdentifier(uri=uri), position=position, context=context
+        )
+    )
+    return [] if found is None else list(found.items)
+
+
+async def labels(client, open_text, marked: str, **kwargs):
+    return [item.label for item in await complete(client, open_text, marked, **kwargs)]
+
+
+PROGRAM = """\
+%def FEE = 3
+%macro add3(x, y) takes(0) returns(1)
+    PUSH x
+inner:
+    PUSH y
+    ADD
+%end
+loop:
+    PUSH1 1
+"""
+
+
+async def test_what_may_stand_at_the_cursor(client, open_text):
+    for line, first, absent in [
+        ("MST|", ["MSTORE", "MSTORE8"], ["loop"]),
+        ("    mst|", ["MSTORE"], ["FEE"]),
+        ("%|", ["%add3", "%align"], ["ADD"]),
+        ("%ad|", ["%add3"], ["%def"]),
+        ("PUSH |", ["loop", "FEE"], ["ADD", "%add3", "inner"]),
+        ("PUSH1 FE|", ["FEE"], ["loop"]),
+        ("PUSH4 sel|", ["selector"], ["loop"]),
+        ("PUSH @|", ["@loop"], ["FEE", "loop"]),
+        ("PUSH 1 e|", ["ether"], ["loop"]),
+        ('PUSH4 selector("transferF|', ["transferFrom(address,address,uint256)"], ["loop"]),
+        ('PUSH32 topic("Tran|', ["Transfer(address,address,uint256)"], ["loop"]),
+        ("%fork |", ["prague", "cancun"], ["loop"]),
+        ("%if fo|", ["fork", "fork.paris"], ["loop"]),
+        ("%table t [lo|", ["loop"], ["FEE"]),
+        ("%add3(lo|", ["loop"], ["ADD"]),
+        ("#|", ["#@", "#?", "#="], ["ADD"]),
+        ("#@ bl|", ["block.number"], ["FEE"]),
+        ("#@ kernel thr|", ["threaded"], ["FEE"]),
+        ("#@ value FE|", ["FEE"], ["ADD"]),
+        ("ADD #? st|", ["stack", "stack[0]", "storage[0]"], ["ADD"]),
+        ("#= ret|", ["return"], ["ADD"]),
+        ("ADD # easm: ignore[ASM01|", ["ASM010"], ["ADD"]),
+    ]:
+        found = await labels(client, open_text, PROGRAM + line + "\nSTOP\n")
+        assert set(first) <= set(found), (line, found[:10])
+        assert not set(absent) & set(found), line
+
+
+async def test_nothing_is_offered_where_nothing_fits(client, open_text):
+    for line in ("ADD |", "# plain |", '%assert 1 "te|', "PUSH1 12|", "x: |", "%include |"):
+        assert not await labels(client, open_text, PROGRAM + line + "\n"), line
+
+
+async def test_parameters_and_labels_of_a_macro_come_first_inside_of_it(client, open_text):
+    marked = PROGRAM.replace("    PUSH y\n", "    PUSH |\n")
+    found = await labels(client, open_text, marked)
+    assert found[:3] == ["x", "y", "inner"]
+
+
+async def test_macros_have_snippets_for_their_parameters(client, open_text):
+    (item,) = await complete(client, open_text, PROGRAM + "%add|\n")
+    assert item.text_edit.new_text == "%add3(${1:x}, ${2:y})"
+    assert item.insert_text_format is lsp.InsertTextFormat.Snippet
+    assert item.detail == "(x, y) takes(0) returns(1)"
+
+
+async def test_the_word_before_the_cursor_is_replaced_in_utf_16_units(client, open_text):
+    items = await complete(client, open_text, '%def FEE = 1\n%bytes "😀é", FE|\n')
+    (item,) = items
+    assert (item.text_edit.range.start.character, item.text_edit.range.end.character) == (14, 16)
+
+
+async def test_resolve_says_more(client, open_text):
+    for line, label, part in [
+        ("MSTOR|", "MSTORE", "[offset, value] -> []"),
+        ("%add|", "%add3", "%macro add3(x, y)"),
+        ("PUSH lo|", "loop", "offset `0x0000`"),
+        ("PUSH FE|", "FEE", "constant"),
+        ("%ali|", "%align", "multiple"),
+        ("#@ cal|", "caller", "Who calls the wallet"),
+        ("PUSH keccak|", "keccak256", "Keccak-256 of a string"),
+    ]:
+        items = await complete(client, open_text, PROGRAM + line + "\n")
+        item = next(item for item in items if item.label == label)
+        assert item.documentation is None
+        resolved = await client.completion_item_resolve_async(item)
+        assert part in resolved.documentation.value
+        assert resolved.text_edit == item.text_edit
+
+
+async def test_paths_of_the_folder_are_offered(client, open_text, tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "math.easm").write_text("")
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "two.toml").write_text("")
+    uri = (tmp_path / "program.easm").as_uri()
+    assert await labels(client, open_text, '%include "|', uri=uri) == ["lib/"]
+    found = await labels(client, open_text, '%include "lib/m|"', uri=uri)
+    assert found == ["lib/math.easm"]
+    assert await labels(client, open_text, "#@ scenario t|", uri=uri) == ["two.toml"]
+    assert not await labels(client, open_text, '%include "/etc/|"', uri=uri)
+    assert not await labels(client, open_text, '%include "../|"', uri=uri)
+
+
+async def test_signatures_of_other_open_programs_are_offered(client, open_text):
+    await open_text('PUSH4 selector("harvest(uint256)")\n', "file:///work/other.easm")
+    found = await complete(client, open_text, 'PUSH4 selector("har|")\n')
+    assert [item.label for item in found][:1] == ["harvest(uint256)"]
+
+
+async def test_scenarios_in_toml(client, open_text):
+    for marked, expected in [
+        ("tar|", ["target"]),
+        ("target = \"|\"", ["nvm", "evm"]),
+        ("[block]\nnum|", ["number"]),
+        ("[bl|", ["block"]),
+        ("[[ca|", ["case"]),
+        ("[[case]]\nname = \"a\"\nexp|", ["expect"]),
+        ("kernel = [\"thr|\"]", ["threaded"]),
+        ('[accounts."0x01"]\nbal|', ["balance"]),
+    ]:
+        found = await labels(client, open_text, marked, uri="file:///work/two.toml")
+        assert found[: len(expected)] == expected, marked
+
+
+async def test_completion_copes_with_every_text(client, open_text):
+    for marked in (
+        "|", "\r\n|\r\n", "%macro m(\r\n%|", "😀|", 'PUSH "|', "PUSH1 (|", "%table t [|", "#@|"
+    ):
+        await complete(client, open_text, marked)
+    assert not client.log_messages
+
+
+async def test_a_space_triggers_nothing_at_the_start_of_a_line(client, open_text):
+    assert not await labels(client, open_text, " |\n", trigger=" ")
+    assert "loop" in await labels(client, open_text, "loop:\nPUSH |\n", trigger=" ")
