@@ -18,7 +18,7 @@ from nvm_lsp.runner.step_log import CHUNK, StepLog, read_chunk
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COUNTDOWN = """
-    PUSH 1100
+    PUSH 900
 again:
     DUP1
     DUP1
@@ -79,7 +79,7 @@ def test_a_chunk_begins_with_the_whole_state():
     second = read_chunk(log["chunks"][1])
     assert second["from"] == CHUNK
     writers = dict(map(tuple, second["writers"]))
-    word = writers[1000 // 32]
+    word = writers[800 // 32]
     assert result.steps[word].opcode == 0x53
     assert word < CHUNK
 
