@@ -50,6 +50,10 @@ FEATURES: tuple[Feature, ...] = (
         },
     ),
     Feature("completionItem/resolve", "completion:resolve"),
+    Feature(
+        "textDocument/signatureHelp", "signature_help:handle",
+        {"triggerCharacters": ["(", ",", " "], "retriggerCharacters": [")"]},
+    ),
     # Navigation and structure
     Feature("textDocument/definition", "definition:handle"),
     Feature("textDocument/declaration", "definition:declare"),

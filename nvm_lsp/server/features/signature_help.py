@@ -1,0 +1,133 @@
+"""textDocument/signatureHelp: the parameters of a macro or function, the inputs of an opcode."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler.expressions import FUNCTIONS
+from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.server.features.hover import macro_page
+from nvm_lsp.syntax import parse_line
+
+if TYPE_CHECKING:
+    from lsprotocol import types as lsp
+
+    from nvm_lsp.server.server import NvmServer
+
+__all__ = ["Signature", "handle", "signature_at"]
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|%?[A-Za-z_][\w.]*(?=\()|[(),]')
+_MNEMONIC = re.compile(r"\s*([A-Za-z][A-Za-z0-9]*)(?:\s.*)?$", re.DOTALL)
+_ARGUMENTS = {
+    "len": "label", "selector": '"name(types)"', "topic": '"Name(types)"', "keccak256": '"text"',
+    "address": "0x…",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What is being written. ``active`` is the parameter at the cursor, None where none is."""
+
+    label: str
+    parameters: tuple[str, ...]
+    active: int | None
+    text: str
+
+
+def handle(server: NvmServer, params: lsp.SignatureHelpParams) -> dict[str, Any] | None:
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return None
+    position = server.converter.position(opened.document, params.position)
+    lines = opened.document.lines
+    if position.line >= len(lines):
+        return None
+    found = signature_at(server.documents.assembly(opened), lines[position.line][: position.column])
+    return None if found is None else _to_json(found)
+
+
+def _to_json(found: Signature) -> dict[str, Any]:
+    # A parameter is given by its place in the label: words may be part of each other.
+    parameters = []
+    start = found.label.index("(") + 1 if "(" in found.label else found.label.index("[") + 1
+    for name in found.parameters:
+        start = found.label.index(name, start)
+        parameters.append({"label": [start, start + len(name)]})
+        start += len(name)
+    signature: dict[str, Any] = {"label": found.label, "parameters": parameters}
+    if found.text:
+        signature["documentation"] = {"kind": "markdown", "value": found.text}
+    answer: dict[str, Any] = {"signatures": [signature], "activeSignature": 0}
+    # An index past the parameters marks none of them.
+    answer["activeParameter"] = len(parameters) if found.active is None else found.active
+    return answer
+
+
+def signature_at(assembly: Assembly, before: str) -> Signature | None:
+    """What is being written at the end of ``before``, the text of the line up to the cursor."""
+    comment = parse_line(before).comment
+    if comment is not None and len(before.rstrip("\r\n")) >= comment.start:
+        return None
+    call = _innermost_call(before)
+    if call is not None:
+        name, index = call
+        return _macro(assembly, name[1:], index) if name.startswith("%") else _function(name, index)
+    return _opcode(before)
+
+
+def _innermost_call(before: str) -> tuple[str, int] | None:
+    """The name whose parenthesis is still open, and the number of the argument after it."""
+    opened: list[tuple[str, int]] = []
+    name = ""
+    for token in _TOKEN.finditer(before):
+        text = token[0]
+        if text == "(":
+            opened.append((name, 0))
+            name = ""
+        elif text == ")":
+            if opened:
+                opened.pop()
+        elif text == ",":
+            if opened:
+                opened[-1] = (opened[-1][0], opened[-1][1] + 1)
+        elif not text.startswith('"'):
+            name = text
+    return next(((name, index) for name, index in reversed(opened) if name), None)
+
+
+def _macro(assembly: Assembly, name: str, index: int) -> Signature | None:
+    macro = assembly.program.macros.get(name)
+    if macro is None:
+        return None
+    head = macro.definition
+    parameters = tuple(word.text for word in head.parameters)
+    effect = "" if head.takes is None and head.returns is None else (
+        f" takes({head.takes or 0}) returns({head.returns or 0})"
+    )
+    active = index if index < len(parameters) else None
+    label = f"%{name}({', '.join(parameters)}){effect}"
+    return Signature(label, parameters, active, macro_page(assembly, name))
+
+
+def _function(name: str, index: int) -> Signature | None:
+    if name not in FUNCTIONS:
+        return None
+    argument = _ARGUMENTS.get(name, "value")
+    return Signature(
+        f"{name}({argument})", (argument,), 0 if index == 0 else None, f"gives {FUNCTIONS[name]}"
+    )
+
+
+def _opcode(before: str) -> Signature | None:
+    """The words that an opcode takes from the stack and leaves there, once it is written out."""
+    found = _MNEMONIC.match(before)
+    if found is None or not before[found.end(1) :]:
+        return None
+    row = opcode_by_name(found[1])
+    if row is None or row.is_push or row.is_dup or row.is_swap:
+        return None
+    label = f"{row.name} [{', '.join(row.inputs)}] -> [{', '.join(row.outputs)}]"
+    return Signature(label, row.inputs, 0 if row.inputs else None, row.summary)
