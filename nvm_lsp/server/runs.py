@@ -10,6 +10,7 @@ from pygls.exceptions import JsonRpcException
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.diagnostics import Severity
 from nvm_lsp.runner.prepare import prepare
+from nvm_lsp.runner.probes import Plan
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.service import RunFailedError
 from nvm_lsp.server.protocol import REQUEST_FAILED
@@ -18,7 +19,10 @@ from nvm_lsp.server.workspace import OpenDocument
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["Result", "Runs"]
+__all__ = ["Result", "Runs", "Trace"]
+
+#: Steps that a trace for an editor keeps at most.
+_MAX_STEPS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,23 @@ class Result:
     json: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The steps of a run; ``key`` says of which text and request, ``log`` is `StepLog.to_json`."""
+
+    key: tuple[Any, ...]
+    version: int
+    assembly: Assembly
+    log: dict[str, Any]
+
+
 class Runs:
-    """Runs programs for one client; ``results`` are the last ones by URI."""
+    """Runs programs for one client; ``results`` and ``traces`` are the last ones by URI."""
 
     def __init__(self, server: NvmServer) -> None:
         self._server = server
         self.results: dict[str, Result] = {}
+        self.traces: dict[str, Trace] = {}
 
     async def run(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
         """Runs a document's program; its JSON, with lines. ``options``: target, case.
@@ -42,10 +57,7 @@ class Runs:
         Raises:
             JsonRpcException: it is not open, has errors, or gave no result.
         """
-        opened = self._server.documents.documents.get(uri)
-        if opened is None:
-            raise JsonRpcException(f"{uri} is not open", REQUEST_FAILED)
-        assembly, request = self._request(opened, options)
+        opened, assembly, request = self.program(uri, options)
         version = opened.version
         try:
             result = await self._server.service.run(request, owner=uri)
@@ -64,10 +76,48 @@ class Runs:
         except JsonRpcException as error:
             self._server.log_message(f"{uri} was not run: {error}")
 
-    def _request(
-        self, opened: OpenDocument, options: dict[str, Any]
-    ) -> tuple[Assembly, Request]:
+    async def trace(self, uri: str, options: dict[str, Any]) -> Trace:
+        """The steps of a program's run, kept until it or what is asked for changes.
+
+        ``options`` are those of `run`, and ``maxSteps``.
+
+        Raises:
+            JsonRpcException: as for `run`.
+        """
+        opened, assembly, request = self.program(uri, options)
+        most = options.get("maxSteps")
+        most = most if isinstance(most, int) and 0 < most <= _MAX_STEPS else _MAX_STEPS
+        key = (opened.version, request, most)
+        known = self.traces.get(uri)
+        if known is not None and known.key == key:
+            return known
+        logged = replace(request, log_steps=most, native=False, plan=Plan())
+        try:
+            log = await self._server.service.steps(logged, owner=uri)
+        except RunFailedError as error:
+            raise JsonRpcException(str(error), REQUEST_FAILED) from error
+        trace = Trace(key, opened.version, assembly, log)
+        if uri in self._server.documents.documents:
+            self.traces[uri] = trace
+        return trace
+
+    def forget(self, uri: str) -> None:
+        """A program was closed: nothing of its runs is kept."""
+        self.results.pop(uri, None)
+        self.traces.pop(uri, None)
+
+    def program(
+        self, uri: str, options: dict[str, Any]
+    ) -> tuple[OpenDocument, Assembly, Request]:
+        """An open program ready to run. ``options``: target, case.
+
+        Raises:
+            JsonRpcException: it is not open, has errors, or wants more trust than there is.
+        """
         server, case = self._server, options.get("case")
+        opened = server.documents.documents.get(uri)
+        if opened is None:
+            raise JsonRpcException(f"{uri} is not open", REQUEST_FAILED)
         if opened.too_large:
             raise JsonRpcException(f"{opened.uri} is too large", REQUEST_FAILED)
         assembly = server.documents.assembly(opened)
@@ -94,7 +144,7 @@ class Runs:
         target = options.get("target") or (run.target if run.target in ("nvm", "evm") else None)
         if target in ("nvm", "evm"):
             request = replace(request, scenario=replace(request.scenario, target=target))
-        return assembly, replace(
+        return opened, assembly, replace(
             request,
             limits=replace(request.limits, seconds=min(request.limits.seconds, run.seconds)),
             trust_rpc=server.trusted is True,

@@ -216,7 +216,7 @@ class NvmServer(LanguageServer):
             return
         includers = self.documents.includers(opened.document.path)
         self.documents.close(uri)
-        self.results.pop(uri, None)
+        self.runs.forget(uri)
         self.diagnoser.forget(uri)
         for other in includers:
             self.diagnoser.schedule(other.uri)

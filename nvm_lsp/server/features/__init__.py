@@ -72,4 +72,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("textDocument/linkedEditingRange", "linked_editing_range:handle"),
 )
 
-COMMANDS: tuple[Command, ...] = (Command("nvm.run", "run:handle"),)
+COMMANDS: tuple[Command, ...] = (
+    Command("nvm.run", "run:handle"),
+    Command("nvm.trace", "trace:handle"),
+)
