@@ -29,6 +29,8 @@ __all__ = ["NVM_STACK_LIMIT", "Analysis", "CallReading", "Instruction", "analyze
 #: (docs/kernel.md, held by tests/kernel).
 NVM_STACK_LIMIT = 1021
 _MOST_BLOCKS_BACK = 64
+#: Bytes of a call's arguments that are looked at.
+_LONGEST_DATA = 4 + 32 * 32
 _JUMPDEST = 0x5B
 
 
@@ -199,7 +201,8 @@ class Analysis:
                 selector = int.from_bytes(head, "big")
                 names = names_of_selector(selector, signatures_in(self.assembly, "selector"))
                 signature = names[0].split(" (")[0] if names else None
-            arguments = tuple(self._argument(memory, at) for at in range(offset + 4, offset + size, 32))
+            places = range(offset + 4, offset + min(size, _LONGEST_DATA), 32)
+            arguments = tuple(self._argument(memory, at) for at in places)
         return CallReading(
             pc, row, words["address"], words.get("value"), selector, signature, arguments
         )

@@ -46,7 +46,7 @@ class State:
 
     def path(self) -> tuple[int, ...]:
         """Starts of the blocks on one way here, from the entry on."""
-        blocks = []
+        blocks: list[int] = []
         state: State | None = self
         while state is not None and len(blocks) < STACK_LIMIT:
             blocks.append(state.start)

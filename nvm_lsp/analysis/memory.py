@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from nvm_lsp.opcodes import opcode_by_code
 
-__all__ = ["KnownMemory", "ranges_read", "ranges_written"]
+__all__ = ["KnownMemory", "ranges_read", "ranges_written", "touches_memory"]
 
 _LARGEST = 16_384
 _WORD = 32
@@ -32,6 +32,12 @@ _CODECOPY, _MSTORE, _MSTORE8, _MCOPY = 0x39, 0x52, 0x53, 0x5E
 
 #: Offset and size in bytes, each None if not known.
 Range = tuple[int | None, int | None]
+
+
+def touches_memory(code: int) -> bool:
+    """The opcode reads or writes memory."""
+    row = opcode_by_code(code)
+    return row is not None and (row.name in _READS or row.name in _WRITES)
 
 
 def ranges_read(code: int, inputs: Sequence[int | None]) -> tuple[Range, ...]:

@@ -200,8 +200,9 @@ class Pictures:
 
     def _made(self, pc: int, step: Step, row: Opcode, taken: list[Named]) -> Named:
         value = step.output if isinstance(step.output, int) else None
-        if value is None and all(word.value is not None for word in taken):
-            value = fold(row.code, *(word.value for word in taken))  # type: ignore[misc]
+        known = [word.value for word in taken if word.value is not None]
+        if value is None and len(known) == len(taken):
+            value = fold(row.code, *known)
         if value is not None and row.inputs:
             return Named(self._constant(value), value, pc)
         return Named(_text(row, taken, self.sources.scope(pc)), value, pc)

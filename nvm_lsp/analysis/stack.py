@@ -173,7 +173,7 @@ def execute(code: bytes, start: int | None = None) -> Summary:
             output = None
             if outputs:
                 if op in _FOLDS and all(type(value) is int for value in taken):
-                    output = _FOLDS[op](*taken)  # type: ignore[arg-type]
+                    output = _FOLDS[op](*taken)
                 elif op == _PC:
                     uses_pc = True
                     output = Result(offset, op, ()) if start is None else start + offset
@@ -223,7 +223,7 @@ def constants_of(
         inputs.append(found)
     folder = _FOLDS[value.code]
     if not several:
-        return folder(*inputs)  # type: ignore[arg-type]
+        return folder(*inputs)
     sets = [(word,) if isinstance(word, int) else tuple(word) for word in inputs]
     size = 1
     for words in sets:

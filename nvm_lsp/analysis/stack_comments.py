@@ -71,9 +71,7 @@ def stack_comments(assembly: Assembly) -> dict[int, list[StackComment]]:
     """
     found: dict[int, list[StackComment]] = {}
     program = assembly.program
-    macros = {
-        name for name, macro in program.macros.items() if any(_is_stack(line) for line in macro.body)
-    }
+    macros = {name for name, macro in program.macros.items() if any(map(_is_stack, macro.body))}
     offsets: list[int]
     for index, (piece, fragment) in enumerate(
         zip(program.pieces, program.fragments, strict=True)

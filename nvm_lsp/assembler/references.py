@@ -36,6 +36,7 @@ __all__ = [
     "occurrences",
     "occurrences_between",
     "structure",
+    "uses_in",
     "target_of",
 ]
 
@@ -185,6 +186,18 @@ def definitions(tree: t.SyntaxTree) -> Iterator[Occurrence]:
             yield Occurrence(start + found.line, found.start, found.end, found.name, found.kind)
 
 
+def uses_in(chunk: t.Chunk) -> frozenset[tuple[bool, str]]:
+    """The names that a chunk uses, in comments, too: whether it is a macro's, and the name."""
+    known = chunk.cache.get(_USES)
+    if not isinstance(known, frozenset):
+        known = chunk.cache[_USES] = frozenset(
+            (found.names_macro, found.name)
+            for found in _index(chunk).all
+            if not found.is_definition
+        )
+    return known
+
+
 def occurrences_between(tree: t.SyntaxTree, first: int, stop: int) -> Iterator[Occurrence]:
     """All names in lines ``first`` to ``stop``, the latter excluded."""
     starts = tree.starts
@@ -296,7 +309,7 @@ class _Index:
     structural: tuple[tuple[int, t.Statement], ...]
 
 
-_KEY = "references"
+_KEY, _USES = "references", "names used"
 
 
 def _index(chunk: t.Chunk) -> _Index:

@@ -1,0 +1,96 @@
+"""Storage is written after a call that could come back.
+
+## What it does
+Finds a CALL or DELEGATECALL after which, on some way, storage is written that was not written
+before it. A call of a precompile or with gas for nothing else than a log is not counted.
+
+## Why it is bad
+The code called can call back into the wallet while its storage is still the old one: the shape of
+most reentrancy losses. It is only a hint: a lock, or a callee that is known, makes it harmless.
+
+## Example
+```easm
+#@ target evm
+    PUSH 0
+    PUSH 0
+    PUSH 0
+    PUSH 0
+    PUSH 0
+    CALLER
+    GAS
+    CALL
+    PUSH 0
+    SSTORE
+    STOP
+```
+
+## What to do
+Write storage first, then call; or take a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nvm_lsp.analysis.control_flow import Block
+from nvm_lsp.diagnostics import Diagnostic, Severity
+from nvm_lsp.lint.rule import LintContext, rule
+
+_CALLS = frozenset({0xF1, 0xF2, 0xF4})
+_SSTORE = 0x55
+_LAST_PRECOMPILE = 0x1FF
+_STIPEND = 2300
+
+
+@rule("CAL003", "call-before-sstore", Severity.HINT)
+def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
+    analysis = context.analysis
+    if b"\x55" not in context.assembly.bytecode:
+        return
+    stores = {
+        block.start: [(i.pc, analysis.constant(block, i.step.inputs[0]))
+                      for i in analysis.instructions(block) if i.step.code == _SSTORE]
+        for block in analysis.blocks()
+    }
+    if not any(stores.values()):
+        return
+    for block in analysis.blocks():
+        for instruction in analysis.instructions(block):
+            step = instruction.step
+            if step.code not in _CALLS or len(step.inputs) < 2:
+                continue
+            gas = analysis.constant(block, step.inputs[0])
+            address = analysis.constant(block, step.inputs[1])
+            if (gas is not None and gas <= _STIPEND) or (
+                address is not None and address <= _LAST_PRECOMPILE
+            ):
+                continue
+            locks = {key for found in stores.values() for pc, key in found if pc < instruction.pc}
+            after = next(
+                (pc for pc, key in _after(context, block, instruction.pc, stores)
+                 if key is None or key not in locks),
+                None,
+            )
+            if after is not None and instruction.row is not None:
+                yield from context.at(
+                    RULE.kind, instruction.pc,
+                    f"{instruction.row.name} before a write to storage: the callee can come back",
+                    "write storage first, or take a lock",
+                    related=context.place(after, "written here"),
+                )
+
+
+def _after(
+    context: LintContext, block: Block, pc: int, stores: dict[int, list[tuple[int, int | None]]]
+) -> Iterator[tuple[int, int | None]]:
+    """The writes to storage that can follow an instruction, with their keys."""
+    yield from (found for found in stores[block.start] if found[0] > pc)
+    seen: set[int] = set()
+    work = list(block.successors)
+    while work:
+        start = work.pop()
+        if start in seen:
+            continue
+        seen.add(start)
+        yield from stores.get(start, ())
+        work += context.analysis.flow.blocks[start].successors

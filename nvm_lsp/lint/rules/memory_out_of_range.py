@@ -1,0 +1,51 @@
+"""A memory offset is so great that no gas can pay for it.
+
+## What it does
+Finds accesses of memory at a constant offset of 2^32 or more.
+
+## Why it is bad
+Memory up to there costs far more gas than a block holds: the access halts execution. The NestedVM
+maps offsets exactly below 2^32 only, and runs out of gas above, too.
+
+## Example
+```easm
+    PUSH 1
+    PUSH 0x100000000
+    MSTORE
+    STOP
+```
+
+## What to do
+Use a small offset. Often offset and value are in the wrong order: MSTORE takes the offset from the
+top of the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nvm_lsp.analysis.memory import ranges_read, ranges_written, touches_memory
+from nvm_lsp.diagnostics import Diagnostic, Severity
+from nvm_lsp.lint.nestedvm import EXACT_OFFSETS
+from nvm_lsp.lint.rule import LintContext, rule
+
+
+@rule("NVM006", "memory-out-of-range", Severity.ERROR)
+def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
+    for block in context.analysis.blocks():
+        for instruction in context.analysis.instructions(block):
+            step = instruction.step
+            if not step.inputs or instruction.row is None or not touches_memory(step.code):
+                continue
+            inputs = context.analysis.constants(block, step)
+            for offset, size in (
+                *ranges_read(step.code, inputs), *ranges_written(step.code, inputs)
+            ):
+                if offset is not None and size and offset + size > EXACT_OFFSETS:
+                    yield from context.at(
+                        RULE.kind, instruction.pc,
+                        f"{instruction.row.name} at offset {offset:#x}: no gas can pay for memory "
+                        "up to there",
+                        "are offset and value in the wrong order?",
+                    )
+                    break
