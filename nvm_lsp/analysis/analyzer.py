@@ -117,7 +117,10 @@ class Analysis:
 
     def blocks(self) -> Iterator[Block]:
         """The blocks that are known to be entered, in order."""
-        return (block for block in self.flow.blocks.values() if block.states)
+        return (
+            block for block in self.flow.blocks.values()
+            if block.states and block.summary is not None
+        )
 
     def instructions(self, block: Block) -> Iterator[Instruction]:
         """The instructions of a block with their values, as far as execution comes."""

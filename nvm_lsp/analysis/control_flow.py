@@ -22,8 +22,8 @@ __all__ = ["STACK_LIMIT", "Block", "ControlFlow", "Fault", "State", "control_flo
 _JUMPDEST = 0x5B
 #: Words of the EVM's stack (Yellow Paper, 9.1).
 STACK_LIMIT = 1024
-#: States a block is followed with; what comes after is joined into one.
-_MAX_STATES = 48
+#: Stacks of return addresses that a block is followed with; what comes after is joined into one.
+_MAX_CALLERS = 48
 _MAX_CONSTANTS = 16  # of one word; a word that may be more is unknown
 
 #: A word of a state: a constant, several that it may be, or an identity: a negative number that
@@ -165,6 +165,7 @@ class _Follower:
         self.spans = _split(code)
         self.jumpdests = frozenset(start for start in self.spans if code[start] == _JUMPDEST)
         self.states: dict[int, dict[object, State]] = {}
+        self.callers: dict[int, set[object]] = {}
         self.pending: deque[tuple[int, object]] = deque()
         self.targets: dict[int, set[int]] = {}
         self.bad: dict[int, set[int]] = {}
@@ -196,12 +197,17 @@ class _Follower:
     def _enter(self, start: int, words: tuple[Word, ...], exact: bool, via: State | None) -> None:
         states = self.states.setdefault(start, {})
         jumpdests = self.jumpdests
-        key: object = (
-            len(words) if exact else -1, tuple([word for word in words if word in jumpdests])
-        )
+        addresses = tuple([word for word in words if word in jumpdests])
+        key: object = (len(words) if exact else -1, addresses)
         if key not in states:
-            if len(states) >= _MAX_STATES:
+            callers = self.callers.setdefault(start, set())
+            # Heights are followed to the limit, so that a loop that grows the stack is found out.
+            if len(states) > self.limit or (
+                len(callers) >= _MAX_CALLERS and addresses not in callers
+            ):
                 key = None
+            else:
+                callers.add(addresses)
             if key not in states:
                 states[key] = State(start, words, exact, via)
                 self.pending.append((start, key))

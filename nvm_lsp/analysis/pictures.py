@@ -217,9 +217,9 @@ class Pictures:
         computed = list(reversed(stack))
         if not exact and len(said) > len(computed):
             computed += [Named("?", known=False) for _ in range(len(said) - len(computed))]
-        if len(said) > len(computed) or (
-            comment.exact and exact and len(said) != len(computed)
-        ):
+        # A macro does not know what lies below the words that it is given.
+        whole = comment.exact and exact and not comment.scope
+        if len(said) > len(computed) or (whole and len(said) != len(computed)):
             self._mismatch(
                 pc, comment, (), computed, exact,
                 f"the comment says {len(said)} word{'s' * (len(said) != 1)}, the stack holds "

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,8 +22,7 @@ import pytest
 from nvm_lsp.assembler import FileLoader, assemble
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Severity
 from nvm_lsp.lint import suppressions
-from nvm_lsp.lint.linter import check as lint
-from nvm_lsp.lint.linter import rules
+from nvm_lsp.lint.linter import examine, rules
 from nvm_lsp.source import split_lines
 from nvm_lsp.syntax import parse_lines
 from tests.marked import Case, applied, cases, finding, written
@@ -40,7 +40,13 @@ def found_in(text: str, path: str) -> list[Diagnostic]:
     """What lint finds in a program; a fixture's errors are its author's, so they are said."""
     target = TARGET.search(text)
     assembly = assemble(parse_lines(path, split_lines(text)), loader=FileLoader())
-    return [d for d in lint(assembly, target[1] if target else "nvm") if d.location.path == path]
+    found = examine(assembly, target[1] if target else "nvm")
+    assert not found.failures, found.failures
+    return [
+        replace(d, message=d.message.replace(f"{FIXTURES}/", ""))
+        for d in found.diagnostics
+        if d.location.path == path
+    ]
 
 
 def relevant(case: Case, path: Path) -> list[Diagnostic]:
@@ -115,7 +121,8 @@ def test_a_page_has_its_headings_and_an_example_that_shows_the_flaw(rule):
     assert len(rule.kind.summary) <= 100, "the first paragraph is the summary in lists"
     example = re.search(r"## Example\n(?:[^#]*?\n)?```easm\n(.*?)```", page, re.DOTALL)
     assert example is not None, "an example is a block that begins with ```easm"
-    found = found_in(example[1], "example.easm")
+    # Includes in examples are from the root of the repository.
+    found = found_in(example[1], str(FIXTURES.parents[1] / "example.easm"))
     codes = [d.code for d in found]
     assert rule.kind.code in codes, f"the example gives {codes}, not {rule.kind.code}"
     assert not [d for d in found if is_fault(d)], "the example must assemble"

@@ -8,7 +8,7 @@ Taken, the jump halts execution exceptionally: all gas is lost and all changes a
 
 ## Example
 ```easm
-    PUSH .here
+    PUSH here
     JUMP
 .here:
     STOP

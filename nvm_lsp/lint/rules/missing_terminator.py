@@ -39,12 +39,6 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
         if len(block.underflows) == len(block.states) or len(block.overflows) == len(block.states):
             continue  # it does not come that far
         last = block.start + summary.steps[-1].offset
-        if summary.ends in ("fall", "jumpi") and block.end >= len(code):
-            yield from context.at(
-                RULE.kind, last, "execution runs off the end of the code",
-                "end with STOP, RETURN, REVERT or INVALID", severity=Severity.INFO,
-            )
-            continue
         into = next(
             (
                 (before.offset, step.offset)
@@ -57,6 +51,11 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             yield from context.at(
                 RULE.kind, block.start + into[0], "execution runs into data",
                 "end the code before with STOP, RETURN, REVERT, INVALID or a jump",
+            )
+        elif summary.ends in ("fall", "jumpi") and block.end >= len(code):
+            yield from context.at(
+                RULE.kind, last, "execution runs off the end of the code",
+                "end with STOP, RETURN, REVERT or INVALID", severity=Severity.INFO,
             )
         elif summary.ends in ("fall", "jumpi") and block.end in ranges:
             yield from context.at(
