@@ -22,6 +22,9 @@ __all__ = ["AlreadyReported", "Environment", "ExpansionNames", "predefined"]
 LATE = object()
 #: Constants made of constants are evaluated by recursion up to this depth, then by a list.
 _MAX_RECURSION = 30
+#: Definitions of programs, as they were lately, each with the object that stands for it.
+_states: dict[tuple[object, ...], object] = {}
+_MAX_STATES = 64
 
 
 class AlreadyReported(Exception):  # noqa: N818 -- the error itself was said elsewhere
@@ -38,13 +41,17 @@ def predefined(name: str, fork: int) -> int | None:
 
 @dataclass(slots=True)
 class Environment:
-    """Constants, macros and the target's fork; ``report`` takes problems of constants."""
+    """Constants, macros and the target's fork; ``report`` takes problems of constants.
+
+    ``state`` is the same object as long as every name means the same; see `settle`.
+    """
 
     fork: int
     constants: dict[str, Constant] = field(default_factory=dict)
     macros: dict[str, Macro] = field(default_factory=dict)
     excused: set[str] = field(default_factory=set)
     report: Callable[[Constant, Problem], None] = lambda constant, problem: None
+    state: object = None
     _values: dict[str, int | bytes | object] = field(default_factory=dict)
     _active: list[str] = field(default_factory=list)
 
@@ -80,6 +87,24 @@ class Environment:
         for constant in reversed(order[1:]):
             if constant.name not in self._values:
                 self._values[constant.name] = self._evaluate(constant)
+
+    def settle(self) -> None:
+        """Says that no more is defined; names mean the same wherever ``state`` is the same.
+
+        While names are excused, what they mean depends on the place, and there is no state.
+        """
+        self.state = None
+        if self.excused:
+            return
+        content = (
+            self.fork,
+            *((c.name, c.definition, c.value) for c in self.constants.values()),
+            None,
+            *((name, macro.key) for name, macro in self.macros.items()),
+        )
+        self.state = _states.setdefault(content, object())
+        if len(_states) > _MAX_STATES:
+            del _states[next(iter(_states))]
 
     def forget_values(self) -> None:
         """Drops what was computed while later constants were not yet defined."""

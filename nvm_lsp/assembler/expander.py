@@ -53,6 +53,7 @@ def expand(
     environment.forget_values()
     # An error in a constant is one, used or not.
     late = frozenset(name for name in environment.constants if environment.lookup(name) is LATE)
+    environment.settle()
     fragments = _fragments(expander.pieces, environment, loader)
     program = Program(
         root, tuple(expander.contexts), tuple(expander.pieces), tuple(fragments),

@@ -82,6 +82,11 @@ def check_macro(macro: Macro, environment: Environment) -> Iterator[tuple[int, P
 def _holds(
     fragment: Fragment, environment: Environment, loader: Loader, followed: Callable[[], bool]
 ) -> bool:
+    if fragment.held_in is not None and fragment.held_in is environment.state and (
+        not environment.excused
+    ):
+        return True
+    only_names = not environment.excused
     for (kind, name), found in fragment.dependencies.items():
         now: object
         if kind == "name":
@@ -89,11 +94,13 @@ def _holds(
         elif kind == "macro":
             now = _macro_state(name, environment)
         elif kind == "data":
-            now = loader.data(name)
+            now, only_names = loader.data(name), False
         else:
-            now = followed()
+            now, only_names = followed(), False
         if now != found:
             return False
+    if only_names:
+        fragment.held_in = environment.state
     return True
 
 

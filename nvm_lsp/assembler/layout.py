@@ -8,7 +8,7 @@ that still grow are widened together, which bounds the work on programs made to 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from nvm_lsp.assembler import errors as e
 from nvm_lsp.assembler.environment import AlreadyReported, predefined
@@ -62,6 +62,7 @@ class Layout:
     code: bytes = b""
     findings: list[LayoutFinding] = field(default_factory=list)
     size: int = 0
+    has_duplicates: bool = False
     guesses: int = 0  # made about undefined names
 
     def offset(self, piece: int, item: int) -> int:
@@ -144,6 +145,7 @@ def _collect_labels(layout: Layout) -> None:
                 continue
             name = site.word.text
             if name in layout.sites or name in program.constants:
+                layout.has_duplicates = True
                 layout.findings.append(
                     LayoutFinding(
                         index, site.line, site.trail,
@@ -165,22 +167,61 @@ def _place(layout: Layout) -> None:
     for index, fragment in enumerate(layout.program.fragments):
         starts.append(position)
         prefix = _ZERO
+        if not fragment.variables and not fragment.labels:
+            prefixes.append(prefix)
+            position += len(fragment.code)
+            continue
         if fragment.variables:
             sizes = layout.sizes[index]
-            _pad(fragment, sizes, position)
+            if not _plain_pushes(fragment):
+                _pad(fragment, sizes, position)
             prefix = [0, *accumulate(sizes)]
         prefixes.append(prefix)
-        for site in fragment.labels:
-            offset = position + site.offset + prefix[site.variables]
-            if site.local is not None:
-                layout.local[index][site.local] = offset
-            elif layout.sites[site.word.text][1] is site:
-                labels[site.word.text] = offset
+        if fragment.local_labels or layout.has_duplicates:
+            for site in fragment.labels:
+                offset = position + site.offset + prefix[site.variables]
+                if site.local is not None:
+                    layout.local[index][site.local] = offset
+                elif layout.sites[site.word.text][1] is site:
+                    labels[site.word.text] = offset
+        else:
+            for name, offset, before in _global_labels(fragment):
+                labels[name] = position + offset + prefix[before]
         position += len(fragment.code) + prefix[-1]
     layout.starts, layout.prefixes, layout.size = starts, prefixes, position
 
 
 _ZERO = [0]
+
+
+def _global_labels(fragment: Fragment) -> tuple[tuple[str, int, int], ...]:
+    """Name, offset in the template and number of variables before it, of labels without scope."""
+    if fragment.global_labels is None:
+        fragment.global_labels = tuple(
+            (site.word.text, site.offset, site.variables)
+            for site in fragment.labels
+            if site.local is None
+        )
+    return fragment.global_labels
+
+
+def _plain_pushes(fragment: Fragment) -> tuple[str, ...]:
+    """The labels that the fragment's variables push; empty if any of them is something else.
+
+    By far the most fragments are so, and their sizes and values are found in one go.
+    """
+    if fragment.plain_pushes is None:
+        names: list[str] = []
+        for variable in fragment.variables:
+            expression = variable.expression
+            if variable.kind != "push" or variable.scope is not None or (
+                type(expression) is not t.Name
+            ):
+                names = []
+                break
+            names.append(expression.text)
+        fragment.plain_pushes = tuple(names)
+    return fragment.plain_pushes
 
 
 def _pad(fragment: Fragment, sizes: list[int], start: int) -> None:
@@ -205,6 +246,15 @@ def _grow(layout: Layout, *, together: bool) -> bool:
         if not fragment.variables:
             continue
         sizes = layout.sizes[index]
+        plain = list(map(layout.labels.get, _plain_pushes(fragment)))
+        if plain and None not in plain:
+            sized = _sizes(plain, instructions.has_push0)
+            if sized != sizes:
+                for position, needed in enumerate(sized):
+                    if needed > sizes[position]:
+                        pending.append((sizes, position, needed))
+                        widest = max(widest, needed)
+            continue
         names = _LayoutNames(layout, index, quiet=True)
         for position, variable in enumerate(fragment.variables):
             if variable.kind != "push":
@@ -219,6 +269,17 @@ def _grow(layout: Layout, *, together: bool) -> bool:
     for sizes, position, needed in pending:
         sizes[position] = widest if together else needed
     return bool(pending)
+
+
+def _sizes(values: list[int | None], has_push0: bool) -> list[int]:
+    """The sizes of the pushes of offsets."""
+    zero = 1 if has_push0 else 2
+    return [
+        3 if 256 <= value < 65536 else 2 if 0 < value < 256 else zero if value == 0
+        else 1 + (value.bit_length() + 7) // 8
+        for value in values
+        if value is not None
+    ]
 
 
 def _variables_before(fragment: Fragment, item: int) -> int:
@@ -393,6 +454,12 @@ def _emit(layout: Layout) -> None:
 
 
 def _emit_fragment(layout: Layout, index: int, fragment: Fragment) -> bytes:
+    plain = list(map(layout.labels.get, _plain_pushes(fragment)))
+    if plain and not fragment.fixups and None not in plain:
+        key = (tuple(layout.sizes[index]), tuple(plain), ())
+        if fragment.emitted is None or fragment.emitted[0] != key:
+            fragment.emitted = (key, _emit_pushes(fragment, *key[:2]))
+        return fragment.emitted[1]
     names = _LayoutNames(layout, index)
     sizes = layout.sizes[index]
     values = [
@@ -424,6 +491,24 @@ def _emit_fragment(layout: Layout, index: int, fragment: Fragment) -> bytes:
     out += template[last:]
     fragment.emitted = (made_of, bytes(out))
     return fragment.emitted[1]
+
+
+def _emit_pushes(
+    fragment: Fragment, sizes: tuple[int, ...], values: tuple[int | None, ...]
+) -> bytes:
+    """The code of a fragment whose variables are plain pushes of known offsets."""
+    if fragment.stretches is None:
+        bounds = [0, *(variable.offset for variable in fragment.variables), len(fragment.code)]
+        fragment.stretches = tuple(fragment.code[a:b] for a, b in pairwise(bounds))
+    parts = [fragment.stretches[0]]
+    for stretch, size, value in zip(fragment.stretches[1:], sizes, values, strict=True):
+        assert value is not None
+        parts += _PUSHES[size], value.to_bytes(size - 1, "big"), stretch
+    return b"".join(parts)
+
+
+#: The opcode of a push by the size of the whole instruction.
+_PUSHES = (b"", *(encode_push(0, width)[:1] for width in range(33)))
 
 
 def _checked(layout: Layout, names: _LayoutNames, index: int, site: Variable | Fixup) -> int:

@@ -197,6 +197,12 @@ class Fragment:
     ends_with_label: bool = False
     # The last emission: what it was made of, and the bytes.
     emitted: tuple[object, bytes] | None = None
+    # The state of all definitions in which the names among the dependencies last held.
+    held_in: object = None
+    # What the layout has found once for all; see there.
+    plain_pushes: tuple[str, ...] | None = None
+    global_labels: tuple[tuple[str, int, int], ...] | None = None
+    stretches: tuple[bytes, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
