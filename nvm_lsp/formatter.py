@@ -29,12 +29,16 @@ def format_tree(tree: SyntaxTree, style: FormatStyle | None = None) -> str | Non
     return format_lines(tree.lines(), style)
 
 
-def format_lines(lines: Iterable[t.Line], style: FormatStyle | None = None) -> str:
-    """Lines that were parsed without problems, in our style."""
+def format_lines(
+    lines: Iterable[t.Line], style: FormatStyle | None = None, depth: int = 0
+) -> str:
+    """Lines that were parsed without problems, in our style.
+
+    ``depth`` is the number of blocks that they stand in.
+    """
     style = style or FormatStyle()
     out: list[str] = []
     run: list[tuple[str, str]] = []  # code and comment of lines that stand together
-    depth = 0
     blank = False
     for line in lines:
         statement = line.statement

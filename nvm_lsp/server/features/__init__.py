@@ -70,6 +70,12 @@ FEATURES: tuple[Feature, ...] = (
     Feature("callHierarchy/outgoingCalls", "call_hierarchy:outgoing"),
     Feature("textDocument/documentLink", "document_link:handle"),
     Feature("textDocument/linkedEditingRange", "linked_editing_range:handle"),
+    Feature("textDocument/formatting", "formatting:handle"),
+    Feature("textDocument/rangeFormatting", "formatting:handle_range"),
+    Feature(
+        "textDocument/onTypeFormatting", "formatting:handle_on_type",
+        {"firstTriggerCharacter": ":", "moreTriggerCharacter": ["\n"]},
+    ),
 )
 
 COMMANDS: tuple[Command, ...] = (
