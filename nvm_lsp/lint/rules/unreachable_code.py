@@ -2,7 +2,8 @@
 
 ## What it does
 Reports the first instruction of code that no way from the program's start leads to. If a jump's
-destination is not known, everything behind a JUMPDEST counts as reachable.
+destination is not known, everything behind a JUMPDEST counts as reachable. Code that the program
+copies, as a constructor does with what it deploys, is data.
 
 ## Why it is bad
 It costs calldata or deployment gas, and a reader looks for the way that leads there. Often a label
@@ -29,6 +30,8 @@ from collections.abc import Iterator
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
 
+_CODECOPY = 0x39
+
 
 @rule("FLW001", "unreachable-code", Severity.WARNING)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
@@ -37,6 +40,7 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     unreachable = list(analysis.flow.unreachable())
     if not unreachable:
         return
+    copied = list(_copied(context))
     written = [
         (pc, size) for pc, size, is_data in context.assembly.items() if size and not is_data
     ]
@@ -52,6 +56,8 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
         # A STOP or INVALID alone guards what follows, data most of all, and is no mistake.
         if not run or (len(run) == 1 and code[run[0][0]] in (0x00, 0xFE)):
             continue
+        if any(start <= run[0][0] < end for start, end in copied):
+            continue
         if run[0][0] == end_of_last:
             end_of_last = run[-1][0] + run[-1][1]
             continue  # goes on where the last finding's code ends
@@ -60,3 +66,16 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             RULE.kind, run[0][0], "unreachable code: no execution comes here",
             "remove it, or jump to it",
         )
+
+
+def _copied(context: LintContext) -> Iterator[tuple[int, int]]:
+    """The stretches that CODECOPY reads, as a constructor does with the code that it deploys."""
+    analysis = context.analysis
+    size_of_all = len(context.assembly.bytecode)
+    for block in analysis.blocks():
+        for instruction in analysis.instructions(block):
+            if instruction.step.code == _CODECOPY:
+                _, offset, size = analysis.constants(block, instruction.step)
+                start = offset or 0  # where it is not known, it may be anywhere
+                known = offset is not None and size is not None
+                yield start, start + (size or 0) if known else size_of_all
