@@ -1,16 +1,42 @@
-"""A way through a program, as steps of a finding."""
+"""Ways through a program: one as steps of a finding, and those that can end well."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from nvm_lsp.analysis.control_flow import State
+from nvm_lsp.analysis.control_flow import Block, State
 from nvm_lsp.diagnostics import Related
 from nvm_lsp.lint.rule import LintContext
 
-__all__ = ["way"]
+__all__ = ["may_end_well", "way"]
 
 _MOST_STEPS = 12
+_FAILS = frozenset({0xFD, 0xFE})
+
+
+def may_end_well(context: LintContext) -> set[int]:
+    """The blocks from which some way leads to another end than REVERT or an exceptional halt."""
+    flow = context.analysis.flow
+    # A loop without an end is not said to revert.
+    fine = {start for start, members in flow.loops() for start in members}
+    fine |= {
+        block.start for block in context.analysis.blocks()
+        if not block.successors and _ends_well(block)
+    }
+    work = list(fine)
+    while work:
+        for before in flow.predecessors.get(work.pop(), ()):
+            if before not in fine:
+                fine.add(before)
+                work.append(before)
+    return fine
+
+
+def _ends_well(block: Block) -> bool:
+    summary = block.summary
+    if summary is None or not summary.steps:
+        return True
+    return summary.steps[-1].code not in _FAILS and not block.bad_targets
 
 
 def way(context: LintContext, state: State) -> tuple[Related, ...]:

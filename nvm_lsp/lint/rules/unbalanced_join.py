@@ -3,7 +3,7 @@
 ## What it does
 Reports a place that is entered with different heights of the stack by ways that carry the same
 return addresses, if code from there on uses words that were on the stack before. Callers of a
-subroutine differ in their return addresses, and a common exit that only reverts uses nothing:
+subroutine differ in their return addresses, and a common exit that reverts undoes everything:
 neither is reported.
 
 ## Why it is bad
@@ -33,6 +33,7 @@ from collections.abc import Iterator
 
 from nvm_lsp.analysis.control_flow import Block, ControlFlow, State
 from nvm_lsp.diagnostics import Diagnostic, Severity
+from nvm_lsp.lint.paths import may_end_well
 from nvm_lsp.lint.rule import LintContext, rule
 
 
@@ -42,13 +43,15 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     if not context.analysis.is_certain:
         return
     depths: dict[int, int] | None = None
+    fine: set[int] = set()
     found: set[int] = set()
     for block in context.analysis.blocks():
         pair = _unbalanced(flow, block)
         if pair is None:
             continue
-        depths = _used_below(flow) if depths is None else depths
-        if not depths[block.start]:
+        if depths is None:
+            depths, fine = _used_below(flow), may_end_well(context)
+        if not depths[block.start] or block.start not in fine:
             continue
         # What follows from a place that was reported already is not said again.
         if any(before in found for before in flow.predecessors.get(block.start, ())):
