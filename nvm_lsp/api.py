@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         CommandResult,
         Completion,
         CompletionEntry,
+        CompletionKind,
+        CompletionList,
         Cursor,
         Hover,
         HoverEntry,
@@ -93,6 +95,8 @@ __all__ = [
     "CommandResult",
     "Completion",
     "CompletionEntry",
+    "CompletionKind",
+    "CompletionList",
     "Cursor",
     "Diagnostic",
     "Edit",
@@ -155,8 +159,8 @@ _HOME = {
     "nvm_lsp.chain": "ForkEntry Halt Machine OpcodeEntry Precompile pure",
     "nvm_lsp.diagnostics": "Applicability Diagnostic Edit Fix Kind Related Severity define_kind",
     "nvm_lsp.editor_hooks": (
-        "CodeLens CodeLensEntry CommandResult Completion CompletionEntry Cursor Hover HoverEntry "
-        "OpenProgram"
+        "CodeLens CodeLensEntry CommandResult Completion CompletionEntry CompletionKind "
+        "CompletionList Cursor Hover HoverEntry OpenProgram"
     ),
     "nvm_lsp.hookspecs": (
         "API_VERSION BackendEntry CommandEntry CommandModule ImporterEntry StateProvider "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.diagnostics import Edit
@@ -21,6 +22,8 @@ __all__ = [
     "CommandResult",
     "Completion",
     "CompletionEntry",
+    "CompletionKind",
+    "CompletionList",
     "Cursor",
     "Hover",
     "HoverEntry",
@@ -38,11 +41,15 @@ class OpenProgram:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in an open program, and the text of its line. Columns count code points from zero."""
+    """A place in an open program, and the text of its line. Columns count code points from zero.
+
+    ``trigger`` is the character whose typing asks for completion, if that is what asks.
+    """
 
     program: OpenProgram
     position: Position
     line: str
+    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +68,61 @@ class HoverEntry:
     hover: Callable[[Cursor], Hover | None]
 
 
+class CompletionKind(IntEnum):
+    """What a word stands for, which editors show as a picture (LSP 3.17, CompletionItemKind)."""
+
+    TEXT = 1
+    FUNCTION = 3
+    VARIABLE = 6
+    PROPERTY = 10
+    UNIT = 11
+    VALUE = 12
+    KEYWORD = 14
+    SNIPPET = 15
+    FILE = 17
+    REFERENCE = 18
+    FOLDER = 19
+    ENUM_MEMBER = 20
+    CONSTANT = 21
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word to insert. ``kind`` is one of LSP's CompletionItemKind in lower case.
+    """What is shown, and what is written if it is chosen.
 
-    ``text`` replaces ``span``, or the word before the cursor; it is the label unless given.
+    ``insert`` is written instead of the label, ``snippet`` (in LSP's syntax) instead of both where
+    the client can. ``rank`` sorts, low ones first; ``filter`` is what is compared with the word
+    that was typed; ``documentation`` is Markdown.
     """
 
     label: str
+    kind: CompletionKind = CompletionKind.TEXT
     detail: str = ""
+    insert: str | None = None
+    snippet: str | None = None
+    rank: int = 1
+    filter: str = ""
+    deprecated: bool = False
     documentation: str = ""
-    text: str = ""
-    kind: str = "text"
-    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionList:
+    """Words that may stand at the cursor.
+
+    They replace the text from the column ``start`` on; None means the word before the cursor.
+    """
+
+    items: Iterable[Completion]
+    start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionEntry:
-    """Words that may stand at the cursor."""
+    """Offers words at the cursor, or None where it knows none."""
 
     name: str
-    complete: Callable[[Cursor], Iterable[Completion]]
+    complete: Callable[[Cursor], CompletionList | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +136,11 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class CodeLens:
-    """A command above a line (from zero); ``arguments`` are JSON, behind the program's URI."""
+    """A command above a line (from zero).
+
+    ``command`` is one of the entry's own or of the server's; ``arguments`` are JSON, and stand
+    behind the program's URI.
+    """
 
     line: int
     title: str
@@ -107,7 +152,7 @@ class CodeLens:
 class CodeLensEntry:
     """Lenses of a program, and the commands that they name.
 
-    A command takes the program and the lens's arguments; it runs beside the server.
+    A command takes the program and the lens's arguments; it runs on a thread beside the server.
     """
 
     name: str

@@ -55,6 +55,7 @@ __all__ = [
     "off",
     "refuse",
     "refuse_clashes",
+    "unlisten",
 ]
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,13 @@ E = TypeVar("E")
 _BUILT_IN = {
     "nvm_lsp_rules": ("nvm_lsp.lint.rules",),
     "nvm_lsp_reporters": ("nvm_lsp.lint.reporters",),
-    "nvm_lsp_backends": ("nvm_lsp.runner.backend",),
+    "nvm_lsp_backends": ("nvm_lsp.runner.backend", "nvm_lsp.runner.revm"),
     "nvm_lsp_forks": ("nvm_lsp.osaka",),
     "nvm_lsp_opcodes": ("nvm_lsp.osaka",),
     "nvm_lsp_commands": ("nvm_lsp.cli.main",),
+    "nvm_lsp_hovers": ("nvm_lsp.server.features.hover",),
+    "nvm_lsp_completions": ("nvm_lsp.server.features.completion",),
+    "nvm_lsp_code_lenses": ("nvm_lsp.server.features.code_lens",),
     "nvm_lsp_importers": ("nvm_lsp.importer",),
     "nvm_lsp_state_providers": ("nvm_lsp.runner.state_provider",),
 }
@@ -235,7 +239,7 @@ def each(hook: str, kind: type[E]) -> Iterator[Found[E]]:
         if not isinstance(name, str) or not name:
             refuse(plugin, hook, f"a {kind.__name__} needs a name, not {_shown(name)}")
         elif name in names:
-            refuse(plugin, hook, f"{name} exists already")
+            refuse(plugin, hook, f"{name} exists already", counts=False)
         else:
             names.add(name)
             yield Found(plugin, _guarded(plugin, hook, entry))
@@ -261,6 +265,7 @@ def add_chains() -> None:
     """Registers the forks and opcodes of plugins; `nvm_lsp.opcodes` calls it once a process."""
     from nvm_lsp import chain  # noqa: PLC0415 -- only a process that looks at opcodes needs it
 
+    manager()  # so that no plugin is loaded amid this, and begins it anew
     done = set(_chained)
     for plugin, fork in call("nvm_lsp_forks"):
         if ("nvm_lsp_forks", plugin) not in done:
@@ -484,6 +489,12 @@ def listen(listener: Callable[[PluginFailure], None]) -> None:
     _listeners.append(listener)
 
 
+def unlisten(listener: Callable[[PluginFailure], None]) -> None:
+    """The listener is gone."""
+    if listener in _listeners:
+        _listeners.remove(listener)
+
+
 def refuse(plugin: str, hook: str, problem: str, *, counts: bool = True) -> None:
     """Says that a plugin has given something that cannot be used."""
     _fail(plugin, hook, PluginError(problem), counts=counts)
@@ -525,7 +536,7 @@ def _fail(
 
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
     write_log(f"{stamp} {failure.text}\n{failure.trace}\n")
-    for listener in _listeners:
+    for listener in tuple(_listeners):
         listener(failure)
     if not _listeners:
         log.warning("%s", failure.text, exc_info=error)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar
 
-__all__ = ["OvertimeError", "limited", "on_a_thread"]
+__all__ = ["OvertimeError", "interrupt", "limited", "on_a_thread", "start"]
 
 T = TypeVar("T")
 
@@ -105,16 +105,27 @@ def on_a_thread(function: Callable[[], T], seconds: float) -> T:
         except BaseException as error:  # belongs to the caller, whatever it is
             errors.append(error)
 
-    # A daemon, so that a process can end although a call does not.
-    thread = threading.Thread(target=work, daemon=True, name="plugin")
-    thread.start()
+    thread = start(work)
     thread.join(seconds)
     if results:
         return results[0]
     if errors:
         raise errors[0]
+    interrupt(thread)
+    raise OvertimeError(f"it took longer than {seconds:g} s")
+
+
+def start(work: Callable[[], None]) -> threading.Thread:
+    """Begins work on a thread of its own."""
+    # A daemon, so that a process can end although a call does not.
+    thread = threading.Thread(target=work, daemon=True, name="plugin")
+    thread.start()
+    return thread
+
+
+def interrupt(thread: threading.Thread) -> None:
+    """Asks work on a thread to end, which Python code does at its next step."""
     if thread.ident is not None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop)
         )
-    raise OvertimeError(f"it took longer than {seconds:g} s")

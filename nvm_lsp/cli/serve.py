@@ -7,6 +7,8 @@ import ipaddress
 import logging
 import sys
 
+from nvm_lsp import plugins
+
 NAME = "serve"
 HELP = "start the language server"
 
@@ -109,6 +111,11 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    if plugins.discovered():
+        # What two plugins claim is said now, not with the first finding.
+        from nvm_lsp.lint.linter import owned_rules  # noqa: PLC0415 -- only where there are some
+
+        owned_rules()
     # Slow to import, and only this command needs them.
     from nvm_lsp.server.server import create_server  # noqa: PLC0415
     from nvm_lsp.server.transport import serve_stdio, serve_tcp, serve_websocket  # noqa: PLC0415

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
+
+from nvm_lsp.editor_hooks import Completion
+from nvm_lsp.editor_hooks import CompletionKind as Kind
 
 __all__ = ["Item", "Kind", "to_json"]
 
@@ -12,44 +14,20 @@ _SNIPPET = 2  # LSP 3.17, InsertTextFormat
 _DEPRECATED = 1  # LSP 3.17, CompletionItemTag
 
 
-class Kind(IntEnum):
-    """LSP 3.17, CompletionItemKind: those that fit."""
-
-    FUNCTION = 3
-    VARIABLE = 6
-    UNIT = 11
-    VALUE = 12
-    KEYWORD = 14
-    FILE = 17
-    REFERENCE = 18
-    FOLDER = 19
-    ENUM_MEMBER = 20
-    PROPERTY = 10
-    CONSTANT = 21
-
-
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What is shown, and what is written if it is chosen.
+class Item(Completion):
+    """A completion of nvm-lsp's own, whose documentation is made when somebody looks at it.
 
-    ``insert`` is written instead of the label, ``snippet`` instead of both where the client can.
-    ``rank`` sorts, low ones first. ``about`` and ``name`` (the label if empty) tell resolve what to
-    say of it; ``filter`` is what is compared with the word that was typed.
+    ``about`` and ``name`` (the label if empty) tell resolve what to say of it.
     """
 
-    label: str
-    kind: Kind
-    detail: str = ""
-    insert: str | None = None
-    snippet: str | None = None
-    rank: int = 1
     about: str = ""
     name: str = ""
-    filter: str = ""
-    deprecated: bool = False
 
 
-def to_json(item: Item, place: dict[str, Any], uri: str, snippets: bool) -> dict[str, Any]:
+def to_json(
+    item: Completion, place: dict[str, Any], uri: str, snippets: bool
+) -> dict[str, Any]:
     """The item as JSON; it replaces ``place``."""
     text, is_snippet = item.insert or item.label, False
     if snippets and item.snippet is not None:
@@ -68,6 +46,8 @@ def to_json(item: Item, place: dict[str, Any], uri: str, snippets: bool) -> dict
         answer["insertTextFormat"] = _SNIPPET
     if item.deprecated:
         answer["tags"] = [_DEPRECATED]
-    if item.about:
+    if item.documentation:
+        answer["documentation"] = {"kind": "markdown", "value": item.documentation}
+    if isinstance(item, Item) and item.about:
         answer["data"] = {"about": item.about, "name": item.name or item.label, "uri": uri}
     return answer

@@ -21,12 +21,13 @@ from pygls.lsp import get_method_options_type
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
-from nvm_lsp import __version__
+from nvm_lsp import __version__, plugins
 from nvm_lsp.server.features import COMMANDS, FEATURES, Command, Feature
 from nvm_lsp.server.protocol import REQUEST_FAILED, Protocol
 
 # What is below is imported by name when it is first needed.
 if TYPE_CHECKING:
+    from nvm_lsp.plugins import PluginFailure
     from nvm_lsp.runner.service import ExecutionService
     from nvm_lsp.server.convert import Converter
     from nvm_lsp.server.diagnoser import Diagnoser
@@ -155,6 +156,10 @@ class NvmServer(LanguageServer):
         for module in ("nvm_lsp.assembler", "nvm_lsp.server.workspace", "nvm_lsp.server.diagnoser"):
             importlib.import_module(module)
             await asyncio.sleep(0)
+        # Those that failed before there was anybody to tell, and those that will.
+        for failure in plugins.failures():
+            self.report_plugin(failure)
+        plugins.listen(self.report_plugin)
         await self._register_watchers()
         await self.read_client_settings()
         self._keep(self._look_at_disk())
@@ -170,6 +175,7 @@ class NvmServer(LanguageServer):
 
     async def close(self) -> None:
         """Ends everything that goes on for this client; no process is left behind."""
+        plugins.unlisten(self.report_plugin)
         tasks = {*self._tasks, *self.running.values(), *self.progress_tasks.values()}
         for task in tasks:
             task.cancel()
@@ -410,6 +416,18 @@ class NvmServer(LanguageServer):
                 {"type": int(lsp.MessageType.Error), "message": f"nvm-lsp: {said}. Everything else "
                  f"goes on. This is a bug; the log says more, please report it: {BUGS}"},
             )
+
+    def report_plugin(self, failure: PluginFailure) -> None:
+        """Says that a plugin failed: to the log with its traceback, to the user in a line."""
+        log.warning("%s\n%s", failure.text, failure.trace)
+        error = {"type": int(lsp.MessageType.Warning)}
+        self.protocol.notify(
+            lsp.WINDOW_LOG_MESSAGE,
+            error | {"message": f"nvm-lsp: {failure.text}\n{failure.trace}"},
+        )
+        self.protocol.notify(
+            lsp.WINDOW_SHOW_MESSAGE, error | {"message": f"nvm-lsp: {failure.text}"}
+        )
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """What pygls has caught; answers to requests carry their errors themselves."""

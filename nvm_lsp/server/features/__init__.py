@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COMMANDS", "FEATURES", "Command", "Feature"]
+__all__ = ["COMMANDS", "FEATURES", "PLUGIN_COMMAND", "Command", "Feature"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,10 @@ FEATURES: tuple[Feature, ...] = (
     ),
 )
 
+#: Carries out the commands of plugins' lenses, whatever their names.
+PLUGIN_COMMAND = "nvm.plugin"
 COMMANDS: tuple[Command, ...] = (
     Command("nvm.run", "run:handle"),
     Command("nvm.trace", "trace:handle"),
+    Command(PLUGIN_COMMAND, "plugin_command:handle"),
 )

@@ -22,10 +22,14 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS, UNITS
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.diagnostics import KINDS
+from nvm_lsp.editor_hooks import Completion, CompletionEntry, CompletionList, Cursor
+from nvm_lsp.hookspecs import hookimpl
 from nvm_lsp.opcode_page import opcode_page
 from nvm_lsp.opcodes import FORKS, find_fork, instruction_set, opcode_by_name
+from nvm_lsp.server import contributions
 from nvm_lsp.server.comment_completion import in_comment
 from nvm_lsp.server.completion_item import Item, Kind, to_json
+from nvm_lsp.server.contributions import ServedProgram, cursor_at
 from nvm_lsp.server.features.hover import macro_page, symbol_page
 from nvm_lsp.server.names import signatures_seen
 from nvm_lsp.server.path_completion import Files, paths
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
 
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["Site", "completions", "handle", "resolve", "site_at"]
+__all__ = ["Site", "completions", "handle", "nvm_lsp_completions", "resolve", "site_at"]
 
 #: Items in one answer; the client asks again as typing goes on if there were more.
 _MOST_ITEMS = 400
@@ -113,41 +117,51 @@ def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | 
         return None
     document = opened.document
     position = server.converter.position(document, params.position)
-    line = document.lines[position.line] if position.line < len(document.lines) else ""
-    line = line.rstrip("\r\n")
-    before = line[: position.column]
-    client = _client(server)
-    found: Iterable[Item]
-    if is_scenario_file(opened.uri):
-        found, start = in_toml(document.lines, position)
-        found = list(found)
-    else:
-        by_space = params.context is not None and params.context.trigger_character == " "
-        assembly = server.documents.assembly(opened)
-        files = Files(
-            server.documents.base_of(document.path), server.documents.boundary(opened)
+    trigger = (params.context.trigger_character if params.context is not None else None) or ""
+    cursor = cursor_at(server, opened, position, trigger)
+    before = cursor.line[: position.column]
+    snippets = _client(server).snippets
+    shown: list[dict[str, Any]] = []
+    offered, is_complete = False, True
+    for start, found in contributions.completions(cursor):
+        offered = True
+        if start is None:
+            word = _LAST_WORD.search(before)
+            start = word.start() if word is not None else len(before)
+        place = server.converter.range_json(
+            document, Span.of_line(position.line, start, position.column)
         )
-        inside = in_comment(before, assembly, files)
-        if inside is not None:
-            found, start = inside
-        else:
-            site = site_at(before, line)
-            if by_space and site.kind == "statement":
-                return None
-            start = site.start
-            found = completions(
-                assembly, position, site, client,
-                lambda function: signatures_seen(server.documents, opened, function), files,
-            )
-    items = _matching(found, before[start:])
-    shown = items[:_MOST_ITEMS]
-    place = server.converter.range_json(
-        document, Span.of_line(position.line, start, position.column)
+        items = _matching(found, before[start:])
+        is_complete &= len(items) <= _MOST_ITEMS
+        shown += (to_json(i, place, opened.uri, snippets) for i in items[:_MOST_ITEMS])
+    return {"isIncomplete": not is_complete, "items": shown} if offered else None
+
+
+@hookimpl
+def nvm_lsp_completions() -> Iterable[CompletionEntry]:
+    return [CompletionEntry("easm", _complete)]
+
+
+def _complete(cursor: Cursor) -> CompletionList | None:
+    program, position = cursor.program, cursor.position
+    assert isinstance(program, ServedProgram)
+    server, opened = program.server, program.opened
+    document = opened.document
+    before = cursor.line[: position.column]
+    if is_scenario_file(opened.uri):
+        return CompletionList(*in_toml(document.lines, position))
+    files = Files(server.documents.base_of(document.path), server.documents.boundary(opened))
+    inside = in_comment(before, program.assembly, files)
+    if inside is not None:
+        return CompletionList(*inside)
+    site = site_at(before, cursor.line)
+    if cursor.trigger == " " and site.kind == "statement":
+        return None
+    found = completions(
+        program.assembly, position, site, _client(server),
+        lambda function: signatures_seen(server.documents, opened, function), files,
     )
-    return {
-        "isIncomplete": len(items) > len(shown),
-        "items": [to_json(item, place, opened.uri, client.snippets) for item in shown],
-    }
+    return CompletionList(found, site.start)
 
 
 def resolve(server: NvmServer, item: lsp.CompletionItem) -> dict[str, Any]:
@@ -432,13 +446,13 @@ def _signatures(function: str, seen: Any) -> Iterator[Item]:
 # Choosing -----------------------------------------------------------------------------------------
 
 
-def _matching(items: Iterable[Item], word: str) -> list[Item]:
+def _matching(items: Iterable[Completion], word: str) -> list[Completion]:
     """The items whose text has the word's letters in their order, those that begin with it first.
 
     Each label once; the client sorts and filters further as typing goes on.
     """
     wanted = word.lower()
-    best: dict[str, tuple[tuple[int, int], Item]] = {}
+    best: dict[str, tuple[tuple[int, int], Completion]] = {}
     for item in items:
         text = (item.filter or item.label).lower()
         if text.startswith(wanted):

@@ -5,8 +5,7 @@ A pure function of a document's assembly and a position.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.analysis.signatures import calls_in
@@ -16,9 +15,12 @@ from nvm_lsp.assembler.program import Macro
 from nvm_lsp.assembler.references import MacroScope, expressions_of, structure
 from nvm_lsp.assembler.symbols import Symbol
 from nvm_lsp.diagnostics import KINDS
+from nvm_lsp.editor_hooks import Cursor, Hover, HoverEntry
+from nvm_lsp.hookspecs import hookimpl
 from nvm_lsp.opcode_page import opcode_page
 from nvm_lsp.opcodes import FORKS, opcode_by_code, opcode_by_name
 from nvm_lsp.server.comments import words_of
+from nvm_lsp.server.contributions import ServedProgram, cursor_at, hovers
 from nvm_lsp.server.names import macro_uses, signatures_seen, uses
 from nvm_lsp.server.scenario_keys import describe_key
 from nvm_lsp.server.values import number_forms, value_of
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["Hover", "handle", "hover", "macro_page", "symbol_page"]
+__all__ = ["handle", "hover", "macro_page", "nvm_lsp_hovers", "symbol_page"]
 
 _LINES_OF_MACRO = 20
 _INSTRUCTIONS_SHOWN = 24
@@ -41,22 +43,25 @@ def handle(server: NvmServer, params: lsp.HoverParams) -> dict[str, Any] | None:
     if opened is None:
         return None
     position = server.converter.position(opened.document, params.position)
-    assembly = server.documents.assembly(opened)
-    found = hover(assembly, position, signatures_seen(server.documents, opened))
-    if found is None:
+    found = hovers(cursor_at(server, opened, position))
+    if not found:
         return None
     return {
-        "contents": {"kind": "markdown", "value": found.text},
-        "range": server.converter.range_json(opened.document, found.span),
+        "contents": {"kind": "markdown", "value": "\n\n---\n\n".join(h.text for h in found)},
+        "range": server.converter.range_json(opened.document, found[0].span),
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Hover:
-    """Markdown, and the stretch that it is about."""
+@hookimpl
+def nvm_lsp_hovers() -> Iterable[HoverEntry]:
+    return [HoverEntry("easm", _hover)]
 
-    text: str
-    span: Span
+
+def _hover(cursor: Cursor) -> Hover | None:
+    program = cursor.program
+    assert isinstance(program, ServedProgram)
+    seen = signatures_seen(program.server.documents, program.opened)
+    return hover(program.assembly, cursor.position, seen)
 
 
 def hover(
