@@ -31,7 +31,7 @@ NVM_STACK_LIMIT = 1021
 _MOST_BLOCKS_BACK = 64
 #: Bytes of a call's arguments that are looked at.
 _LONGEST_DATA = 4 + 32 * 32
-_JUMPDEST = 0x5B
+_JUMPDEST, _CODECOPY = 0x5B, 0x39
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,24 @@ class Analysis:
         ranges = self.assembly.data_ranges
         index = bisect_right(ranges, (pc, 1 << 62)) - 1
         return index >= 0 and ranges[index][0] <= pc < ranges[index][1]
+
+    @cached_property
+    def copied(self) -> tuple[tuple[int, int], ...]:
+        """The stretches of code that CODECOPY reads, as a constructor does with what it deploys.
+
+        Where it is not known, it may be anywhere.
+        """
+        found = []
+        if b"\x39" in self.flow.code:
+            for block in self.blocks():
+                for instruction in self.instructions(block):
+                    if instruction.step.code == _CODECOPY:
+                        _, offset, size = self.constants(block, instruction.step)
+                        start, stop = 0, len(self.flow.code)
+                        if offset is not None and size is not None:
+                            start, stop = offset, offset + size
+                        found.append((start, stop))
+        return tuple(sorted(found))
 
     def origin(self, pc: int) -> Origin | None:
         """Where an instruction comes from."""

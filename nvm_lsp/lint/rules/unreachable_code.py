@@ -30,8 +30,6 @@ from collections.abc import Iterator
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
 
-_CODECOPY = 0x39
-
 
 @rule("FLW001", "unreachable-code", Severity.WARNING)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
@@ -40,7 +38,7 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     unreachable = list(analysis.flow.unreachable())
     if not unreachable:
         return
-    copied = list(_copied(context))
+    copied = analysis.copied
     written = [
         (pc, size) for pc, size, is_data in context.assembly.items() if size and not is_data
     ]
@@ -66,16 +64,3 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             RULE.kind, run[0][0], "unreachable code: no execution comes here",
             "remove it, or jump to it",
         )
-
-
-def _copied(context: LintContext) -> Iterator[tuple[int, int]]:
-    """The stretches that CODECOPY reads, as a constructor does with the code that it deploys."""
-    analysis = context.analysis
-    size_of_all = len(context.assembly.bytecode)
-    for block in analysis.blocks():
-        for instruction in analysis.instructions(block):
-            if instruction.step.code == _CODECOPY:
-                _, offset, size = analysis.constants(block, instruction.step)
-                start = offset or 0  # where it is not known, it may be anywhere
-                known = offset is not None and size is not None
-                yield start, start + (size or 0) if known else size_of_all
