@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -154,8 +154,10 @@ def call(hook: str) -> Iterator[tuple[str, Any]]:
     """
     registered = _manager()
     for module in _BUILT_IN.get(hook, ()):
-        if not registered.has_plugin(module):
-            registered.register(importlib.import_module(module), name=module)
+        if not registered.has_plugin(module) and not ask(
+            module, "loading", partial(_register_own, registered, module), False
+        ):
+            continue
         yield from _items(module, hook, getattr(registered.get_plugin(module), hook))
     if _stage == "loading":
         return
@@ -168,6 +170,10 @@ def call(hook: str) -> Iterator[tuple[str, Any]]:
             refuse(implementation.plugin_name, hook, "hooks here know no wrappers")
             continue
         yield from _items(implementation.plugin_name, hook, implementation.function)
+
+
+def _register_own(registered: pluggy.PluginManager, module: str) -> bool:
+    return registered.register(importlib.import_module(module), name=module) is not None
 
 
 def _items(plugin: str, hook: str, function: Callable[[], Iterable[Any]]) -> Iterator[
