@@ -54,6 +54,17 @@ FEATURES: tuple[Feature, ...] = (
         "textDocument/signatureHelp", "signature_help:handle",
         {"triggerCharacters": ["(", ",", " "], "retriggerCharacters": [")"]},
     ),
+    Feature(
+        "textDocument/codeAction", "code_action:handle",
+        {
+            "codeActionKinds": [
+                "quickfix", "refactor.extract", "refactor.inline", "refactor.rewrite",
+                "source.fixAll.nvm-lsp", "source.stackComments.nvm-lsp",
+            ],
+            "resolveProvider": True,
+        },
+    ),
+    Feature("codeAction/resolve", "code_action:resolve"),
     # Navigation and structure
     Feature("textDocument/definition", "definition:handle"),
     Feature("textDocument/declaration", "definition:declare"),

@@ -1,0 +1,483 @@
+"""Changes of a program's text that keep its bytecode: extracting, inlining, widths of pushes.
+
+Each is a pure function of an assembly and a place, and gives None where it cannot be done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler.program import Macro
+from nvm_lsp.assembler.references import (
+    Target,
+    definitions,
+    expressions_of,
+    occurrences,
+    occurrences_between,
+    structure,
+)
+from nvm_lsp.diagnostics import Applicability, Edit, Fix
+from nvm_lsp.opcodes import opcode_by_code, opcode_by_name
+from nvm_lsp.server.names import distinct_contexts
+from nvm_lsp.source import Location, Position, Span
+from nvm_lsp.syntax import tree as t
+
+__all__ = [
+    "extract_constant",
+    "extract_macro",
+    "inline_all",
+    "inline_macro",
+    "push_conversions",
+]
+
+_LABEL = re.compile(r"\s*\.?[A-Za-z_][\w.]*:")
+_HEADER = (t.ConstantDefinition, t.Include, t.ForkDirective)
+
+
+def _edit(path: str, span: Span, text: str) -> Edit:
+    return Edit(Location(path, span), text)
+
+
+def _insertion(path: str, line: int, text: str) -> Edit:
+    place = Position(line, 0)
+    return Edit(Location(path, Span(place, place)), text)
+
+
+# Constants ----------------------------------------------------------------------------------------
+
+
+def extract_constant(assembly: Assembly, span: Span) -> Iterator[Fix]:
+    """A constant for the expression at a place, for it alone and for all that are written alike."""
+    tree, path = assembly.program.root.tree, assembly.program.root.path
+    line = span.start.line
+    if span.end.line != line or line >= tree.line_count:
+        return
+    expression = _expression_at(tree.line(line), span.start.column, span.end.column)
+    if expression is None or isinstance(expression, t.Name):
+        return
+    if _is_local(assembly, line, expression):
+        return
+    text = tree.line(line).text[expression.start : expression.end].strip()
+    name = _free_name(assembly, _constant_name(text))
+    definition = _insertion(path, _header_end(tree), f"%def {name} = {text}\n")
+    here = _edit(path, Span.of_line(line, expression.start, expression.end), name)
+    yield Fix(f"Extract to constant {name}", (definition, here), Applicability.MANUAL)
+    alike = list(_alike(tree, text))
+    if len(alike) > 1:
+        everywhere = tuple(_edit(path, place, name) for place in alike)
+        yield Fix(
+            f"Extract all {len(alike)} of {text} to constant {name}", (definition, *everywhere),
+            Applicability.MANUAL,
+        )
+
+
+def _expression_at(line: t.Line, start: int, end: int) -> t.Expression | None:
+    """The smallest expression that holds columns; with nothing selected, the whole operand."""
+    statement = line.statement
+    if statement is None or isinstance(statement, t.ConstantDefinition):
+        return None
+    for whole in expressions_of(statement):
+        if whole.start <= start and end <= whole.end:
+            if start == end:
+                return whole
+            return next(
+                (part for part in _parts(whole) if (part.start, part.end) == (start, end)), None
+            )
+    return None
+
+
+def _parts(expression: t.Expression) -> Iterator[t.Expression]:
+    yield expression
+    match expression:
+        case t.Unary(operand=inner) | t.Group(inner=inner):
+            yield from _parts(inner)
+        case t.Binary(left=left, right=right):
+            yield from _parts(left)
+            yield from _parts(right)
+        case t.Call(arguments=arguments):
+            for argument in arguments:
+                yield from _parts(argument)
+        case _:
+            pass
+
+
+def _is_local(assembly: Assembly, line: int, expression: t.Expression) -> bool:
+    """Whether an expression means something else at another place, or is no number."""
+    if isinstance(expression, t.String):
+        return True
+    macro = structure(assembly.program.root.tree).macro_at(line)
+    return any(
+        name.text == "pc" or (macro is not None and macro.owns(name.text))
+        for name in t.names_in(expression)
+    )
+
+
+def _constant_name(text: str) -> str:
+    signature = re.match(r'(selector|topic)\("(\w+)', text)
+    if signature is not None:
+        kind = "SELECTOR" if signature[1] == "selector" else "TOPIC"
+        return f"{_upper(signature[2])}_{kind}"
+    if re.fullmatch(r"0[xX][0-9a-fA-F]{40}|address\(.*\)", text):
+        return "ADDRESS_1"
+    if re.search(r"\b(?:ether|gwei|wei)$", text):
+        return "AMOUNT"
+    if re.search(r"\b(?:seconds|minutes|hours|days|weeks)$", text):
+        return "PERIOD"
+    return "VALUE"
+
+
+def _upper(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+
+
+def _free_name(assembly: Assembly, wish: str) -> str:
+    """A name that nothing in the program has: the wish, or with a number."""
+    taken = {
+        found.name for context in distinct_contexts(assembly) for found in definitions(context.tree)
+    }
+    taken |= assembly.program.constants.keys() | assembly.layout.sites.keys()
+    taken |= assembly.program.macros.keys()
+    if opcode_by_name(wish) is None and wish not in taken:
+        return wish
+    stem = re.sub(r"_\d+$", "", wish)
+    number = 2
+    while f"{stem}_{number}" in taken:
+        number += 1
+    return f"{stem}_{number}"
+
+
+def _header_end(tree: t.SyntaxTree) -> int:
+    """The line before which a definition goes: behind those at the head, before all code."""
+    after_header = first_code = None
+    for number, line in enumerate(tree.lines()):
+        if isinstance(line.statement, _HEADER):
+            after_header = number + 1
+        elif line.statement is not None:
+            first_code = number
+            break
+    if after_header is not None:
+        return after_header
+    return first_code if first_code is not None else tree.line_count
+
+
+def _alike(tree: t.SyntaxTree, text: str) -> Iterator[Span]:
+    """The places of expressions that are written so, outside of definitions of constants."""
+    for number, line in enumerate(tree.lines()):
+        statement = line.statement
+        if statement is None or text not in line.text or isinstance(
+            statement, t.ConstantDefinition
+        ):
+            continue
+        for whole in expressions_of(statement):
+            for part in _parts(whole):
+                if line.text[part.start : part.end].strip() == text:
+                    yield Span.of_line(number, part.start, part.end)
+                    break
+
+
+# Macros from lines --------------------------------------------------------------------------------
+
+
+def extract_macro(assembly: Assembly, first: int, last: int) -> Fix | None:
+    """Lines ``first`` to ``last`` as a macro, with what they use of a macro around as parameters.
+
+    Labels inside may be used inside only, and labels outside of a macro around only outside.
+    """
+    tree, path = assembly.program.root.tree, assembly.program.root.path
+    last = min(last, tree.line_count - 1)
+    lines = [tree.line(number) for number in range(first, last + 1)]
+    if not any(isinstance(line.statement, t.Instruction | t.MacroUse) for line in lines):
+        return None
+    if not all(_may_move(line) for line in lines):
+        return None
+    around = structure(tree).macro_at(first)
+    if structure(tree).macro_at(last) != around:
+        return None
+    inner = {
+        found.name
+        for found in occurrences_between(tree, first, last + 1)
+        if found.kind in ("label", "position")
+    }
+    if any(_used_outside(assembly, name, first, last, around is not None) for name in inner):
+        return None
+    used = [
+        found.name
+        for found in occurrences_between(tree, first, last + 1)
+        if found.kind == "use" and around is not None and around.owns(found.name)
+    ]
+    parameters = [name for name in dict.fromkeys(used) if name not in inner]
+    name = _free_name(assembly, "extracted")
+    indent = _indent(next(line.text for line in lines if line.statement is not None))
+    effect = "" if inner else _declared_effect(assembly, path, first, last, around is not None)
+    body = "".join(_ended(line.text) for line in lines)
+    head = f"%macro {name}({', '.join(parameters)}){effect}\n{_reindented(body, indent)}%end\n\n"
+    place = around.first if around is not None else _header_end(tree)
+    if place > first:
+        return None
+    use = f"{indent}%{name}({', '.join(parameters)})\n"
+    end = Position(last + 1, 0)
+    edits = (
+        _insertion(path, place, head),
+        _edit(path, Span(Position(first, 0), end), use),
+    )
+    return Fix(f"Extract {last - first + 1} lines to macro %{name}", edits, Applicability.MANUAL)
+
+
+def _may_move(line: t.Line) -> bool:
+    statement = line.statement
+    if statement is None:
+        # A comment that speaks of the line above or of the program stays where it is.
+        return line.comment is None or line.comment.kind in ("plain", "stack")
+    return isinstance(statement, t.Instruction | t.MacroUse | t.Label | t.PositionLabel | t.Bytes)
+
+
+def _used_outside(
+    assembly: Assembly, name: str, first: int, last: int, local: bool
+) -> bool:
+    tree, path = assembly.program.root.tree, assembly.program.root.path
+    macro = structure(tree).macro_at(first) if local else None
+    target = Target(name, False, macro.first if macro is not None else None)
+    for context in distinct_contexts(assembly):
+        for found in occurrences(context.tree, target):
+            inside = context.path == path and first <= found.line <= last
+            if not inside:
+                return True
+        if macro is not None:
+            return False
+    return False
+
+
+def _declared_effect(
+    assembly: Assembly, path: str, first: int, last: int, in_macro: bool
+) -> str:
+    """What straight code takes and leaves, as a head declares it; nothing where it may jump."""
+    if in_macro:
+        return ""
+    lowest = height = 0
+    for line in range(first, last + 1):
+        for pc, _, is_data in assembly.source_map.line_items(path, line):
+            row = opcode_by_code(assembly.bytecode[pc]) if pc < len(assembly.bytecode) else None
+            if is_data or row is None or row.ends_execution or row.name in ("JUMP", "JUMPI"):
+                return ""
+            lowest = min(lowest, height - len(row.inputs))
+            height += len(row.outputs) - len(row.inputs)
+    return f" takes({-lowest}) returns({height - lowest})"
+
+
+def _indent(text: str) -> str:
+    return text[: len(text) - len(text.lstrip(" \t"))]
+
+
+def _ended(text: str) -> str:
+    return text.rstrip("\r\n") + "\n"
+
+
+def _reindented(body: str, indent: str) -> str:
+    """A macro's body with at least the usual indentation."""
+    if indent:
+        return body
+    return "".join(
+        line if not line.strip() else f"    {line}" for line in body.splitlines(keepends=True)
+    )
+
+
+# Macros into lines --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A use of a macro in a tree."""
+
+    path: str
+    line: int
+    text: str
+    statement: t.MacroUse
+
+
+def inline_macro(assembly: Assembly, line: int) -> Fix | None:
+    """The expansion of a macro in place of its use in a line of the root file."""
+    use = _use_at(assembly, line)
+    if use is None:
+        return None
+    macro = assembly.program.macros.get(use.statement.name.text)
+    if macro is None:
+        return None
+    edit = _inlined(assembly, macro, use, 0)
+    if edit is None:
+        return None
+    return Fix(f"Inline %{macro.definition.name.text} here", (edit,), Applicability.MANUAL)
+
+
+def inline_all(assembly: Assembly, line: int) -> Fix | None:
+    """All uses of the macro that a line uses or begins replaced, and the macro gone."""
+    tree = assembly.program.root.tree
+    statement = tree.line(line).statement if line < tree.line_count else None
+    if not isinstance(statement, t.MacroUse | t.MacroDefinition):
+        return None
+    name = statement.name.text
+    macro = assembly.program.macros.get(name)
+    if macro is None:
+        return None
+    edits: list[Edit] = []
+    count = 0
+    for context in distinct_contexts(assembly):
+        for found in occurrences(context.tree, Target(name, True, None)):
+            if found.is_definition:
+                continue
+            node = context.tree.line(found.line)
+            statement = node.statement
+            if not isinstance(statement, t.MacroUse) or _line_is_in(macro, context, found.line):
+                return None
+            use = _Use(context.path, found.line, node.text, statement)
+            edit = _inlined(assembly, macro, use, count)
+            if edit is None:
+                return None
+            edits.append(edit)
+            count += 1
+    if not count:
+        return None
+    end = macro.line + len(macro.body) + 2
+    context = macro.context
+    while end < context.tree.line_count and not context.tree.line(end).text.strip():
+        end += 1
+    edits.append(_edit(context.path, Span(Position(macro.line, 0), Position(end, 0)), ""))
+    what = f"{count} uses" if count > 1 else "its only use"
+    return Fix(f"Inline %{name} in {what} and remove it", tuple(edits), Applicability.MANUAL)
+
+
+def _line_is_in(macro: Macro, context: object, line: int) -> bool:
+    """Whether a line belongs to the macro itself."""
+    return context is macro.context and macro.line <= line <= macro.line + len(macro.body)
+
+
+def _use_at(assembly: Assembly, line: int) -> _Use | None:
+    tree = assembly.program.root.tree
+    if line >= tree.line_count:
+        return None
+    node = tree.line(line)
+    if not isinstance(node.statement, t.MacroUse):
+        return None
+    return _Use(assembly.program.root.path, line, node.text, node.statement)
+
+
+def _inlined(assembly: Assembly, macro: Macro, use: _Use, number: int) -> Edit | None:
+    """The edit that puts a macro's lines in place of a use; ``number`` counts the uses."""
+    head = macro.definition
+    if len(head.parameters) != len(use.statement.arguments):
+        return None
+    arguments = {
+        word.text: use.text[argument.start : argument.end].strip()
+        for word, argument in zip(head.parameters, use.statement.arguments, strict=True)
+    }
+    labels = {
+        line.statement.name.text
+        for line in macro.body
+        if isinstance(line.statement, t.Label | t.PositionLabel | t.Table)
+    }
+    if labels & arguments.keys():
+        return None
+    renamed = {
+        label: _free_name(assembly, f"{head.name.text}_{label}" + (f"_{number + 1}" * (number > 0)))
+        for label in labels
+    }
+    indent = _indent(use.text)
+    body = [_substituted(line, arguments, renamed) for line in macro.body]
+    shared = _shared_indent(body)
+    text = "".join(
+        _ended(
+            indent + line[len(shared) :] if line.startswith(shared) and line.strip()
+            else line.lstrip()
+        )
+        for line in body
+    )
+    comment = use.text[use.statement.end :].strip()
+    if comment:
+        text = f"{indent}{comment}\n{text}"
+    return _edit(use.path, Span(Position(use.line, 0), Position(use.line + 1, 0)), text)
+
+
+def _substituted(line: t.Line, arguments: dict[str, str], renamed: dict[str, str]) -> str:
+    """A line of a body with its parameters and labels replaced."""
+    statement, text = line.statement, line.text.rstrip("\r\n")
+    if statement is None:
+        return text
+    places: list[tuple[int, int, str]] = []
+    for expression in expressions_of(statement):
+        alone = isinstance(expression, t.Name)
+        for name in t.names_in(expression):
+            if name.text in arguments:
+                new = arguments[name.text]
+                if not alone and not re.fullmatch(r"@?[\w.]+", new):
+                    new = f"({new})"
+                places.append((name.start - name.at, name.end, new))
+            elif name.text in renamed:
+                places.append((name.start, name.end, renamed[name.text]))
+    if isinstance(statement, t.Label | t.PositionLabel | t.Table):
+        word = statement.name
+        places.append((word.start, word.end, renamed.get(word.text, word.text)))
+    for start, end, new in sorted(places, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _shared_indent(lines: list[str]) -> str:
+    """The blanks that all lines but labels and empty ones begin with."""
+    shared: str | None = None
+    for line in lines:
+        if not line.strip() or _LABEL.match(line):
+            continue
+        indent = _indent(line)
+        shared = indent if shared is None or len(indent) < len(shared) else shared
+    return shared or ""
+
+
+# Pushes -------------------------------------------------------------------------------------------
+
+
+def push_conversions(assembly: Assembly, first: int, last: int) -> Iterator[Fix]:
+    """``PUSHn`` as ``PUSH`` in lines, and back."""
+    tree, path = assembly.program.root.tree, assembly.program.root.path
+    sized: list[Edit] = []
+    fixed: list[Edit] = []
+    names: list[str] = []
+    for number in range(first, min(last, tree.line_count - 1) + 1):
+        statement = tree.line(number).statement
+        if not isinstance(statement, t.Instruction) or statement.operand is None:
+            continue
+        span = Span.of_line(number, statement.start, statement.mnemonic_end)
+        written = tree.line(number).text[statement.start : statement.mnemonic_end]
+        row = opcode_by_name(statement.mnemonic)
+        if row is not None and row.immediate_size:
+            sized.append(_edit(path, span, _cased("PUSH", written)))
+        elif statement.mnemonic == "PUSH":
+            emitted = _emitted(assembly, path, number)
+            if emitted is None:
+                continue
+            if emitted == "PUSH0":
+                span = Span.of_line(number, statement.start, statement.operand.end)
+            names.append(emitted)
+            fixed.append(_edit(path, span, _cased(emitted, written)))
+    if sized:
+        what = "PUSH" if len(sized) == 1 else f"{len(sized)} pushes"
+        yield Fix(
+            f"Let {what} size {'itself' if len(sized) == 1 else 'themselves'}", tuple(sized),
+            Applicability.MANUAL,
+        )
+    if fixed:
+        what = f"as {names[0]}" if len(fixed) == 1 else f"the widths of {len(fixed)} pushes"
+        yield Fix(f"Write {what}", tuple(fixed), Applicability.MANUAL)
+
+
+def _cased(name: str, like: str) -> str:
+    return name.lower() if like.islower() else name
+
+
+def _emitted(assembly: Assembly, path: str, line: int) -> str | None:
+    for pc, _, is_data in assembly.source_map.line_items(path, line):
+        if not is_data and pc < len(assembly.bytecode):
+            row = opcode_by_code(assembly.bytecode[pc])
+            return row.name if row is not None else None
+    return None
