@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
 from nvm_lsp.cli.arguments import complain, fork_argument
 from nvm_lsp.cli.source_files import Input, print_diagnostics, read_source
+from nvm_lsp.cli.write import write_file
 from nvm_lsp.diagnostics import diagnostic_json
 
 NAME = "asm"
@@ -151,38 +150,6 @@ def _write(data: bytes, output: str | None) -> int:
         sys.stdout.buffer.flush()
         return 0
     return write_file(data, output)
-
-
-def write_file(data: bytes, output: str) -> int:
-    """Writes a file whole or not at all; the exit code."""
-    try:
-        folder = os.path.dirname(os.path.abspath(output))
-        if os.path.exists(output) and not os.path.isfile(output):
-            with open(output, "wb") as device:
-                device.write(data)
-            return 0
-        # To a file beside the target first, then renamed.
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".nvm-lsp-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, _mode_of(output))
-            os.replace(temporary, output)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        return complain(f"cannot write {output}: {error.strerror}")
-    return 0
-
-
-def _mode_of(output: str) -> int:
-    """The permissions that a file keeps, or gets if it is new."""
-    if os.path.exists(output):
-        return os.stat(output).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _definition(text: str) -> tuple[str, int]:

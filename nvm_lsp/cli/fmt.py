@@ -8,9 +8,9 @@ import sys
 
 from nvm_lsp.assembler import Unreadable
 from nvm_lsp.cli.arguments import complain, complain_of_configuration
-from nvm_lsp.cli.asm import write_file
 from nvm_lsp.cli.source_files import print_diagnostics, read_source
 from nvm_lsp.cli.walk import STDIN, files_of
+from nvm_lsp.cli.write import write_file
 from nvm_lsp.configuration import Configurations
 from nvm_lsp.formatter import format_tree
 from nvm_lsp.syntax import SyntaxTree

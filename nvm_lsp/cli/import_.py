@@ -7,8 +7,8 @@ import sys
 
 from nvm_lsp.assembler import Unreadable
 from nvm_lsp.cli.arguments import complain
-from nvm_lsp.cli.asm import write_file
 from nvm_lsp.cli.source_files import print_diagnostics, read_source
+from nvm_lsp.cli.write import write_file
 from nvm_lsp.formatter import format_tree
 from nvm_lsp.importer import dialects, translate
 from nvm_lsp.syntax import parse

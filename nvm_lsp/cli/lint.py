@@ -1,91 +1,471 @@
-"""``nvm-lsp lint``: what is wrong with programs."""
+"""``nvm-lsp lint``: what is wrong with programs.
+
+A run is: find the files, take results from the cache or lint, fix, merge, filter, report. What is
+slow to import, parser and rules above all, is imported only where the cache does not hold a result.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-from nvm_lsp.assembler import FileLoader, Unreadable, assemble
-from nvm_lsp.cli.arguments import complain, fork_argument
-from nvm_lsp.cli.source_files import read_source
-from nvm_lsp.cli.walk import STDIN
-from nvm_lsp.diagnostics import Diagnostic, diagnostic_json
-from nvm_lsp.lint.linter import check
+from nvm_lsp import __version__
+from nvm_lsp.cli.arguments import (
+    complain,
+    complain_of_configuration,
+    configurations,
+    fork_argument,
+)
+from nvm_lsp.cli.lint_output import (
+    Output,
+    OutputError,
+    Sources,
+    outputs,
+    statistics,
+    summary,
+    write,
+)
+from nvm_lsp.cli.lint_progress import LintProgress
+from nvm_lsp.cli.walk import STDIN, files_of
+from nvm_lsp.configuration import TARGETS, Configurations, Layer
+from nvm_lsp.diagnostics import Diagnostic, Kind, Severity
+from nvm_lsp.lint.baseline import Baseline, BaselineError, load, within
+from nvm_lsp.lint.cache import FOLDER, Cache, open_cache
+from nvm_lsp.lint.changed import Changes, GitError, changes_since
+from nvm_lsp.lint.jobs import lint_all
+from nvm_lsp.lint.merge import merged
+from nvm_lsp.lint.report import FileReport, Report
+from nvm_lsp.lint.result import FileResult, Request
+from nvm_lsp.lint.selection import level_of, unknown_codes
 
 NAME = "lint"
 HELP = "check programs for flaws"
 
-#: Characters of a source line that are shown at most.
-_SHOWN = 200
+_LEVELS = tuple(severity.value for severity in Severity if severity is not Severity.OFF)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="files, folders of *.easm files, or - for stdin"
+        "paths", metavar="PATH", nargs="*",
+        help="easm files, bytecode (.hex, .bin), folders of *.easm files, or - for stdin",
     )
     parser.add_argument("--fork", type=fork_argument, help="fork to target, over the file's %%fork")
     parser.add_argument(
-        "--format", choices=("concise", "full", "json"), default="full", help="(default: full)"
+        "--target", choices=TARGETS, help="where programs run, over their #@ target"
+    )
+    parser.add_argument(
+        "--stdin-filename", metavar="F", default=STDIN,
+        help="the name that standard input goes by, for includes and configuration",
+    )
+    chosen = parser.add_argument_group("what is looked for; codes, or how codes begin, or ALL")
+    for option, text in (
+        ("--select", "look for these only"),
+        ("--extend-select", "look for these, too"),
+        ("--ignore", "pass over these"),
+    ):
+        chosen.add_argument(option, metavar="CODE,…", action="append", type=_codes, help=text)
+    chosen.add_argument(
+        "--since", metavar="REV", help="only findings in lines that changed since a git revision"
+    )
+    chosen.add_argument(
+        "--baseline", metavar="FILE", help="only findings that this file does not hold"
+    )
+    chosen.add_argument(
+        "--update-baseline", action="store_true",
+        help="write all findings to the baseline, and drop what is found no more",
+    )
+    fixing = parser.add_argument_group("fixing")
+    fixing.add_argument("--fix", action="store_true", help="apply fixes that keep what code does")
+    fixing.add_argument(
+        "--unsafe-fixes", action="store_true", help="with --fix or --diff, also those that may not"
+    )
+    fixing.add_argument("--diff", action="store_true", help="show what --fix would change")
+    _add_output_arguments(parser.add_argument_group("output"))
+    running = parser.add_argument_group("running")
+    running.add_argument(
+        "--config", metavar="FILE", help="the configuration, instead of the nearest"
+    )
+    running.add_argument(
+        "-j", "--jobs", metavar="N", type=_positive, help="processes (default: as is worth while)"
+    )
+    running.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
+    running.add_argument("--watch", action="store_true", help="run again whenever a file changes")
+    running.add_argument(
+        "--force-exclude", action="store_true",
+        help="leave out excluded files even where they are named",
+    )
+
+
+def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--format", metavar="FORMAT", default="full",
+        help="full, concise, json, jsonl, sarif, github, gitlab, junit, rdjson (default: full)",
+    )
+    group.add_argument(
+        "--output", metavar="FORMAT=FILE", action="append", default=[],
+        help="write this format to a file as well; may be repeated",
+    )
+    group.add_argument(
+        "--statistics", action="store_true", help="show how many findings there are of each code"
+    )
+    group.add_argument(
+        "--fail-on", choices=_LEVELS, metavar="LEVEL",
+        help="the least bad level that gives exit code 1: error, warning, info or hint "
+        "(default: warning)",
+    )
+    group.add_argument("--exit-zero", action="store_true", help="findings are no failure")
+    group.add_argument(
+        "--show-settings", action="store_true", help="show what counts for each file, and end"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Checks all files; 1 if anything was found, 2 if a path cannot be read."""
-    found: list[tuple[Diagnostic, str]] = []
-    unreadable = False
-    for path in _files(arguments.paths):
-        source = read_source(path)
-        if isinstance(source, Unreadable):
-            complain(source.message, source.hint)
-            unreadable = True
-            continue
-        assert source.tree is not None
-        loader = source.loader or FileLoader()
-        assembly = assemble(source.tree, loader=loader, fork=arguments.fork)
-        texts = {context.path: context.tree for context in assembly.program.contexts}
-        for diagnostic in check(assembly):
-            tree = texts.get(diagnostic.location.path)
-            line = diagnostic.location.span.start.line
-            text = tree.line(line).text.rstrip("\r\n") if tree and line < tree.line_count else ""
-            found.append((diagnostic, text))
-    if arguments.format == "json":
-        json.dump([diagnostic_json(d) for d, _ in found], sys.stdout, indent=2)
-        sys.stdout.write("\n")
-    else:
-        for diagnostic, text in found:
-            print("\n".join(_lines(diagnostic, text, arguments.format == "full")))
-        if not found and not unreadable:
-            print("no findings", file=sys.stderr)
-    return 2 if unreadable else int(bool(found))
+    """Lints; 1 if anything was found, 2 for wrong usage or configuration, 3 for faults of ours."""
+    wrong = _wrong_usage(arguments)
+    if wrong:
+        return complain(*wrong)
+    if arguments.watch:
+        from nvm_lsp.cli.lint_watch import watch  # noqa: PLC0415 -- seldom wanted
+
+        return watch(lambda: _once(arguments))
+    return _once(arguments).code
 
 
-def _files(paths: list[str]) -> Iterator[str]:
-    """The files that paths name; folders give the easm files below them."""
-    for path in paths:
-        if path != STDIN and Path(path).is_dir():
-            yield from sorted(str(file) for file in Path(path).rglob("*.easm"))
-        else:
-            yield path
+@dataclass(slots=True)
+class Ran:
+    """How a run ended, and which files it depended on."""
+
+    code: int
+    files: set[str] = field(default_factory=set)
 
 
-def _lines(diagnostic: Diagnostic, text: str, full: bool) -> Iterator[str]:
-    first, *rest = diagnostic.lines()
-    yield first
-    if not full:
-        return
-    span = diagnostic.location.span
-    if text:
-        number = str(span.start.line + 1)
-        width = span.end.column - span.start.column if span.end.line == span.start.line else 1
-        # Of a line far too long for a terminal, the part that matters.
-        begin = max(0, span.start.column - _SHOWN // 2) if len(text) > _SHOWN else 0
-        shown = text[begin : begin + _SHOWN]
-        column = span.start.column - begin
-        blank = "".join("\t" if c == "\t" else " " for c in shown[:column])
-        width = min(width, max(len(shown) - column, 1))
-        yield f"{number} | {shown}"
-        yield f"{' ' * len(number)} | {blank}{'^' * max(width, 1)}"
-    yield from rest
+@dataclass(slots=True)
+class _Run:
+    """A run under way."""
+
+    arguments: argparse.Namespace
+    known: Configurations
+    requests: list[Request]
+    asked: list[Output]
+    sources: Sources
+    kinds: tuple[Kind, ...]
+    baseline: Baseline | None = None
+    changes: Changes | None = None
+    _found: dict[str, Request] = field(default_factory=dict)
+
+    def is_new(self, found: Diagnostic, fingerprint: str) -> bool:
+        """Whether a finding is neither in the baseline nor in a line that did not change."""
+        path, span = found.location.path, found.location.span
+        if self.changes is not None and not self.changes.touches(
+            path, span.start.line, span.end.line
+        ):
+            return False
+        known = self.baseline.findings if self.baseline is not None else {}
+        return not known or (
+            self.baseline is not None
+            and fingerprint not in known.get(self.baseline.name_of(path), {})
+        )
+
+    def looked_for(self, name: str, code: str) -> bool:
+        """Whether a file of the baseline was searched for a code, in this run, in all its lines."""
+        assert self.baseline is not None
+        if not self._found:
+            self._found = {self.baseline.name_of(r.path): r for r in self.requests}
+        request = self._found.get(name)
+        if request is None or self.changes is not None:
+            return False
+        kind = next((kind for kind in self.kinds if kind.code == code), None)
+        return kind is None or level_of(kind, request.settings) is not Severity.OFF
+
+
+def _once(arguments: argparse.Namespace) -> Ran:
+    try:
+        known = configurations(arguments.config)
+        asked = outputs(
+            arguments.format, arguments.output,
+            github=os.environ.get("GITHUB_ACTIONS") == "true" and not arguments.diff,
+        )
+        baseline = load(arguments.baseline) if arguments.baseline else None
+        changes = changes_since(arguments.since) if arguments.since else None
+    except OutputError as error:
+        return Ran(complain(str(error), error.hint))
+    except (BaselineError, GitError, argparse.ArgumentTypeError) as error:
+        return Ran(complain(str(error)))
+    if arguments.baseline and baseline is None:
+        if not arguments.update_baseline:
+            hint = "write it with --update-baseline"
+            return Ran(complain(f"no such file: {arguments.baseline}", hint))
+        baseline = Baseline(arguments.baseline, {})
+    sources = Sources()
+    requests = _requests(arguments, known, sources)
+    watched = {request.path for request in requests}
+    watched.update(found.path for found in known.read() if found.path is not None)
+    if complain_of_configuration(known):
+        return Ran(2, watched)
+    cache = None if arguments.no_cache else open_cache(_cache_folder(known))
+    kinds = _kinds(cache)
+    if _complain_of_codes(arguments, known, kinds):
+        return Ran(2, watched)
+    going = _Run(arguments, known, requests, asked, sources, kinds, baseline, changes)
+    if arguments.show_settings:
+        _show_settings(going)
+        return Ran(0, watched)
+    results = _lint(going, cache)
+    watched.update(name for result in results for name, _ in result.dependencies)
+    if arguments.fix or arguments.diff:
+        code, results = _fix(going, results, cache)
+        if arguments.diff or code == 2:
+            return Ran(code, watched)
+    if cache is not None:
+        cache.save()
+    return Ran(_report(going, results), watched)
+
+
+def _wrong_usage(arguments: argparse.Namespace) -> tuple[str, str] | None:
+    paths: list[str] = arguments.paths or ["."]
+    if STDIN in paths and len(paths) > 1:
+        return "standard input cannot be linted beside files", "run the command twice"
+    if STDIN in paths and arguments.watch:
+        return "standard input cannot be watched", "name files or folders"
+    if arguments.stdin_filename != STDIN and STDIN not in paths:
+        return "--stdin-filename is of use only with - as the path", "add -"
+    if arguments.unsafe_fixes and not (arguments.fix or arguments.diff):
+        return "--unsafe-fixes needs --fix or --diff", "add --diff to see what would change"
+    if arguments.update_baseline and not arguments.baseline:
+        return "--update-baseline needs --baseline FILE", "name the file to write"
+    if arguments.update_baseline and arguments.since:
+        return "--update-baseline cannot be used with --since", "a baseline is of all lines"
+    return None
+
+
+def _requests(
+    arguments: argparse.Namespace, known: Configurations, sources: Sources
+) -> list[Request]:
+    own = _own_layer(arguments)
+    out: list[Request] = []
+    for path in files_of(
+        arguments.paths or ["."], known, force_exclude=arguments.force_exclude
+    ):
+        data = None
+        if path == STDIN:
+            path = arguments.stdin_filename
+            sources.given[path] = data = sys.stdin.buffer.read()
+        settings = known.of(path).for_file(path)
+        if own is not None:
+            settings = replace(settings, layers=(*settings.layers, own))
+        out.append(Request(path, settings, arguments.fork, arguments.target, data))
+    return out
+
+
+def _own_layer(arguments: argparse.Namespace) -> Layer | None:
+    select, extend, ignore = (
+        tuple(code for word in words or () for code in word)
+        for words in (arguments.select, arguments.extend_select, arguments.ignore)
+    )
+    if not (select or extend or ignore):
+        return None
+    return Layer(select or None, extend, ignore)
+
+
+def _cache_folder(known: Configurations) -> str:
+    """The cache of the configuration that counts where the command runs."""
+    found = known.of(os.getcwd())
+    if found.settings.cache_dir is not None:
+        return os.path.join(found.folder, found.settings.cache_dir)
+    return os.path.join(found.folder or os.getcwd(), FOLDER)
+
+
+def _kinds(cache: Cache | None) -> tuple[Kind, ...]:
+    if cache is not None and cache.kinds:
+        return tuple(cache.kinds.values())
+    from nvm_lsp.lint.linter import kinds  # noqa: PLC0415 -- imports the parser and all rules
+
+    return kinds()
+
+
+def _complain_of_codes(
+    arguments: argparse.Namespace, known: Configurations, kinds: tuple[Kind, ...]
+) -> int:
+    """Says which selected codes do not exist; 2 if any does not."""
+    code = 0
+    own = _own_layer(arguments)
+    for key, word, hint in unknown_codes([own] if own else [], (), kinds):
+        code = complain(f"--{key}: there is no code {word!r}", hint)
+    for found in known.read():
+        s = found.settings
+        layers = [Layer(s.select, s.extend_select, s.ignore)]
+        layers += (Layer(o.select, o.extend_select, o.ignore) for o in s.overrides)
+        levels = [*s.levels, *(level for o in s.overrides for level in o.levels)]
+        for key, word, hint in unknown_codes(layers, levels, kinds):
+            code = complain(f"{found.path}: {key}: there is no code {word!r}", hint)
+    return code
+
+
+def _show_settings(going: _Run) -> None:
+    document = []
+    for request in going.requests:
+        settings = request.settings
+        document.append({
+            "file": request.path,
+            "configuration": going.known.of(request.path).path,
+            "fork": request.fork or settings.fork,
+            "target": request.target or settings.target,
+            "levels": {kind.code: level_of(kind, settings).value for kind in going.kinds},
+        })
+    json.dump(document, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _lint(going: _Run, cache: Cache | None) -> list[FileResult]:
+    with LintProgress(len(going.requests)) as progress:
+        return lint_all(going.requests, cache, going.arguments.jobs, progress.show)
+
+
+def _fix(
+    going: _Run, results: list[FileResult], cache: Cache | None
+) -> tuple[int, list[FileResult]]:
+    """Fixes files, or shows how; the exit code so far, and the results after it."""
+    from nvm_lsp.cli.lint_fix import fix_files, show_diff, write_fixed  # noqa: PLC0415 -- as above
+
+    arguments = going.arguments
+    reports = [_filtered(going, report) for report in merged(results, going.sources.line)]
+    shared = any(result.used for result in results)
+    shown = {name for report in reports for name in report.fingerprints}
+
+    def wanted(found: Diagnostic, fingerprint: str) -> bool:
+        # Whether a suppression is idle is known of all files together only.
+        if found.code == "SUP001" and shared and fingerprint not in shown:
+            return False
+        return going.is_new(found, fingerprint)
+
+    fixed = fix_files(
+        going.requests, results, reports, wanted,
+        unsafe=arguments.unsafe_fixes, once=going.changes is not None,
+    )
+    for text in (fixed.summary("would fix" if arguments.diff else "fixed"), *fixed.left_out):
+        if text:
+            print(text, file=sys.stderr)
+    if arguments.diff:
+        show_diff(fixed)
+        failed = max((_code_of_failures(report) for report in reports), default=0)
+        return max(failed, int(bool(fixed.contents) and not arguments.exit_zero)), results
+    if going.requests and going.requests[0].data is not None:
+        request = going.requests[0]
+        data = fixed.contents.get(request.path, request.data or b"")
+        going.sources.given[request.path] = data
+        going.requests[0] = replace(request, data=data)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        # The text has stdout; what is left of the findings goes where it does not harm.
+        going.asked = [replace(o, target="") if o.target == STDIN else o for o in going.asked]
+    elif write_fixed(fixed):
+        return 2, results
+    if not fixed.contents:
+        return 0, results
+    if cache is not None:
+        cache.refresh()
+    going.sources.refresh()
+    return 0, _lint(going, cache)
+
+
+def _filtered(going: _Run, report: FileReport) -> FileReport:
+    kept = [pair for pair in report.findings() if going.is_new(*pair)]
+    return replace(
+        report,
+        diagnostics=tuple(found for found, _ in kept),
+        fingerprints=tuple(name for _, name in kept),
+    )
+
+
+def _report(going: _Run, results: list[FileResult]) -> int:
+    """Writes the report in all formats; the exit code."""
+    arguments = going.arguments
+    reports: Iterable[FileReport] = merged(results, going.sources.line)
+    if going.baseline is not None:
+        outcome, fresh = within(going.baseline, reports, going.looked_for)
+        if arguments.update_baseline:
+            return _update_baseline(going.baseline, fresh, results)
+        reports = outcome.files
+        if outcome.stale:
+            count = len(outcome.stale)
+            print(
+                f"{arguments.baseline}: {count} {'entries are' if count > 1 else 'entry is'} found "
+                "no more; --update-baseline drops them", file=sys.stderr,
+            )
+    reports = tuple(_filtered(going, report) for report in reports)
+    report = Report(reports, __version__, going.kinds, going.sources)
+    asked = going.asked
+    if arguments.statistics:
+        stdout = [o for o in asked if o.target == STDIN]
+        sys.stdout.write(statistics(reports, as_json=arguments.format == "json"))
+        asked = [o for o in asked if o is not stdout[0]]
+    code = max(write(report, asked), *(_code_of_failures(r) for r in reports), 0)
+    for failure in (failure for file in reports for failure in file.errors):
+        complain(failure.message, failure.hint)
+    if not (code and not any(file.diagnostics for file in reports)):
+        print(summary(reports, unsafe=arguments.unsafe_fixes), file=sys.stderr)
+    return max(code, 0 if arguments.exit_zero else int(_is_failure(going, reports)))
+
+
+def _is_failure(going: _Run, reports: Iterable[FileReport]) -> bool:
+    """Whether any finding is as bad as ``--fail-on``, or the file's configuration, says."""
+    for report in reports:
+        word = going.arguments.fail_on or going.known.of(report.path).settings.fail_on
+        limit = Severity(word).rank
+        if any(found.severity.rank <= limit for found in report.diagnostics):
+            return True
+    return False
+
+
+def _code_of_failures(report: FileReport) -> int:
+    return max((3 if failure.internal else 2 for failure in report.errors), default=0)
+
+
+def _update_baseline(before: Baseline, fresh: Baseline, results: list[FileResult]) -> int:
+    """Writes the baseline; the exit code."""
+    failures = [failure for result in results for failure in result.failures]
+    for failure in failures:
+        complain(failure.message, failure.hint)
+    if failures:
+        complain(f"{before.path} is left as it is, because not all files could be linted")
+        return 3 if any(failure.internal for failure in failures) else 2
+    old, new = (
+        {(name, entry) for name, found in baseline.findings.items() for entry in found}
+        for baseline in (before, fresh)
+    )
+    try:
+        fresh.save()
+    except BaselineError as error:
+        return complain(str(error))
+    print(
+        f"{fresh.path}: {len(new - old)} added, {len(old - new)} dropped, {len(new)} in all",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _codes(text: str) -> list[str]:
+    """An argparse type: codes with commas between them.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none.
+    """
+    codes = [word.strip().upper() for word in text.split(",") if word.strip()]
+    if not codes:
+        raise argparse.ArgumentTypeError("write codes with commas between them, as in STK001,LBL")
+    return codes
+
+
+def _positive(text: str) -> int:
+    """An argparse type: a number from one on.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such number.
+    """
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
+    return int(text)

@@ -1,0 +1,74 @@
+"""Makes one report out of many files' results: what several of them say is said once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.lint.report import FileReport
+from nvm_lsp.lint.result import FileResult
+
+__all__ = ["merged"]
+
+_UNUSED_SUPPRESSION = "SUP001"
+
+
+def merged(
+    results: Sequence[FileResult], line_of: Callable[[str, int], str]
+) -> tuple[FileReport, ...]:
+    """The reports of files, without what another one says already.
+
+    A flaw of a file that several programs include is found with each of them; it is left to the
+    file itself, if that was linted and has it, else to the first. A suppression is not idle if it
+    silenced something in a program that includes its file.
+    """
+    used = {
+        (os.path.abspath(path), line, code)
+        for result in results for path, line, code in result.used
+    }
+    said: set[tuple[object, ...]] = set()
+    for result in results:
+        here = os.path.abspath(result.path)
+        said.update(
+            _name(found) for found in result.diagnostics
+            if os.path.abspath(found.location.path) == here
+        )
+    return tuple(
+        _without(result, list(_new(result, said, used, line_of))) for result in results
+    )
+
+
+def _new(
+    result: FileResult,
+    said: set[tuple[object, ...]],
+    used: set[tuple[str, int, str]],
+    line_of: Callable[[str, int], str],
+) -> Iterable[int]:
+    """Indices of the diagnostics that are to be said here."""
+    here = os.path.abspath(result.path)
+    for index, found in enumerate(result.diagnostics):
+        path, span = os.path.abspath(found.location.path), found.location.span
+        if found.code == _UNUSED_SUPPRESSION and used:
+            text = line_of(found.location.path, span.start.line)
+            if (path, span.start.line, text[span.start.column : span.end.column]) in used:
+                continue
+        if path != here:
+            name = _name(found)
+            if name in said:
+                continue
+            said.add(name)
+        yield index
+
+
+def _without(result: FileResult, kept: list[int]) -> FileReport:
+    return FileReport(
+        result.path,
+        tuple(result.diagnostics[index] for index in kept),
+        tuple(result.fingerprints[index] for index in kept),
+        result.failures,
+    )
+
+
+def _name(found: Diagnostic) -> tuple[object, ...]:
+    return (os.path.abspath(found.location.path), found.location.span, found.code, found.message)
