@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from nvm_lsp.analysis.stack import Entry, Summary, Value, constants_of, execute
@@ -36,13 +36,15 @@ class State:
     """A stack that a block is entered with. ``words`` has the top last.
 
     If not ``exact``, unknown words may lie below them. ``came_from`` is one way here: the state of
-    the block before.
+    the block before. ``leads_to`` are the states that blocks after this one are entered with, as
+    keys: a way along them returns from each subroutine to where it was called.
     """
 
     start: int
     words: tuple[Word, ...]
     exact: bool
     came_from: State | None
+    leads_to: dict[State, None] = field(default_factory=dict)
 
     def path(self) -> tuple[int, ...]:
         """Starts of the blocks on one way here, from the entry on."""
@@ -209,10 +211,14 @@ class _Follower:
             else:
                 callers.add(addresses)
             if key not in states:
-                states[key] = State(start, words, exact, via)
+                new = states[key] = State(start, words, exact, via)
+                if via is not None:
+                    via.leads_to[new] = None
                 self.pending.append((start, key))
                 return
         old = states[key]
+        if via is not None:
+            via.leads_to[old] = None
         if old.words == words and old.exact == exact:
             return
         joined, same = _join(old, words, exact, start)

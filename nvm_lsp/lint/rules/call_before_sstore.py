@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nvm_lsp.analysis.control_flow import Block
+from nvm_lsp.analysis.control_flow import Block, State
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
 
@@ -85,12 +85,11 @@ def _after(
 ) -> Iterator[tuple[int, int | None]]:
     """The writes to storage that can follow an instruction, with their keys."""
     yield from (found for found in stores[block.start] if found[0] > pc)
-    seen: set[int] = set()
-    work = list(block.successors)
+    seen: set[State] = set()
+    work = [after for state in block.states for after in state.leads_to]
     while work:
-        start = work.pop()
-        if start in seen:
-            continue
-        seen.add(start)
-        yield from stores.get(start, ())
-        work += context.analysis.flow.blocks[start].successors
+        state = work.pop()
+        if state not in seen:
+            seen.add(state)
+            yield from stores.get(state.start, ())
+            work += state.leads_to

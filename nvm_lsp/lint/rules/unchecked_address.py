@@ -2,7 +2,8 @@
 
 ## What it does
 Finds PUSH20 of a literal of 40 hexadecimal digits whose capitals are not those of EIP-55. Masks and
-small numbers are not addresses. Digits without any capital are only hinted at.
+small numbers are not addresses, nor is what is shifted at once. Digits without any capital are only
+hinted at.
 
 ## Why it is bad
 One mistyped digit sends funds to where nobody can get them; the checksum would show it.
@@ -30,11 +31,14 @@ from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import tree as t
 
 _PUSH20 = re.compile(rb"\x73")
+#: What makes other values of what was pushed: compilers write texts and masks in this way.
+_SHIFTED = re.compile(rb"\x60.[\x1b\x1c]", re.DOTALL)
 _DIGITS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
 @rule("VAL002", "unchecked-address", Severity.WARNING)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
+    code = context.assembly.bytecode
     for (pc,) in context.runs(_PUSH20):
         line = context.assembly.source_map.line(pc)
         origin = context.assembly.source_map.origin(pc)
@@ -46,6 +50,8 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             continue
         text = line.text[operand.start : operand.end]
         if not _DIGITS.fullmatch(text) or _is_no_address(operand.value):
+            continue
+        if _SHIFTED.match(code, pc + 21):
             continue
         right = checksum_address(operand.value)
         if text[2:] == right[2:]:
