@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nvm_lsp.server.token_legend import MODIFIERS, TYPES
+
 __all__ = ["COMMANDS", "FEATURES", "PLUGIN_COMMAND", "Command", "Feature"]
 
 
@@ -63,6 +65,7 @@ FEATURES: tuple[Feature, ...] = (
             ],
             "resolveProvider": True,
         },
+        asynchronous=True,
     ),
     Feature("codeAction/resolve", "code_action:resolve"),
     # Navigation and structure
@@ -87,6 +90,12 @@ FEATURES: tuple[Feature, ...] = (
         "textDocument/onTypeFormatting", "formatting:handle_on_type",
         {"firstTriggerCharacter": ":", "moreTriggerCharacter": ["\n"]},
     ),
+    Feature(
+        "textDocument/semanticTokens/full", "semantic_tokens:handle",
+        {"tokenTypes": list(TYPES), "tokenModifiers": list(MODIFIERS)},
+    ),
+    Feature("textDocument/semanticTokens/full/delta", "semantic_tokens:handle_delta"),
+    Feature("textDocument/semanticTokens/range", "semantic_tokens:handle_range"),
 )
 
 #: Carries out the commands of plugins' lenses, whatever their names.

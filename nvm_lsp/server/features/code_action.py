@@ -15,6 +15,7 @@ from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix
 from nvm_lsp.lint.fixes import Trial, errors_of_assembly, mend
 from nvm_lsp.lint.linter import check
 from nvm_lsp.runner.prepare import comment_diagnostics
+from nvm_lsp.server.diagnoser import Outdated
 from nvm_lsp.server.freezing import freeze
 from nvm_lsp.server.paths import uri_of
 from nvm_lsp.server.refactoring import (
@@ -24,6 +25,7 @@ from nvm_lsp.server.refactoring import (
     inline_macro,
     push_conversions,
 )
+from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
 from nvm_lsp.source import Location, Position, Span, split_lines
 from nvm_lsp.syntax import parse_lines
@@ -59,20 +61,24 @@ class _Offer:
     preferred: bool = False
 
 
-def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[str, Any]]:
+async def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[str, Any]]:
     opened = server.documents.documents.get(params.text_document.uri)
-    if opened is None or opened.too_large or not opened.uri.endswith(".easm"):
+    if opened is None or opened.too_large or is_scenario_file(opened.uri):
+        return []
+    try:
+        found = await _diagnostics(server, opened)
+    except Outdated:  # the client asks again for the text that it has now
         return []
     span = server.converter.span(opened.document, params.range)
     wanted = [str(kind) for kind in params.context.only or ()]
-    offers = list(_offers(server, opened, span, wanted))
+    offers = list(_offers(server, opened, span, wanted, found))
     return [_to_json(server, opened, offer) for offer in offers] + [
         {"title": title, "kind": kind, **_later(server, opened, kind, span)}
         for title, kind in (
             ("Fix all that can be fixed safely", FIX_ALL),
             ("Insert and repair all stack comments", _STACK_COMMENTS),
         )
-        if _is_wanted(kind, wanted) and (wanted or _has_safe_fix(server, opened, kind))
+        if _is_wanted(kind, wanted) and (wanted or _has_safe_fix(found, kind))
     ]
 
 
@@ -140,18 +146,23 @@ def _fix_all(server: NvmServer, opened: OpenDocument) -> tuple[Edit, ...]:
     return (Edit(Location(path, span), "".join(after[first : len(after) - last])),)
 
 
-def _has_safe_fix(server: NvmServer, opened: OpenDocument, kind: str) -> bool:
+def _has_safe_fix(found: tuple[Diagnostic, ...], kind: str) -> bool:
     return kind == FIX_ALL and any(
         fix.applicability is Applicability.SAFE
-        for diagnostic in _diagnostics(server, opened)
+        for diagnostic in found
         for fix in diagnostic.fixes
     )
 
 
-def _diagnostics(server: NvmServer, opened: OpenDocument) -> tuple[Diagnostic, ...]:
+async def _diagnostics(server: NvmServer, opened: OpenDocument) -> tuple[Diagnostic, ...]:
+    """What is wrong with a document.
+
+    Raises:
+        Outdated: the text has changed meanwhile.
+    """
+    found = await server.diagnoser.findings(opened)
     assembly = server.documents.assembly(opened)
-    found = comment_diagnostics(assembly, server.documents.loader(opened))
-    return (*server.documents.diagnostics(opened), *found)
+    return (*found, *comment_diagnostics(assembly, server.documents.loader(opened)))
 
 
 # What is offered ----------------------------------------------------------------------------------
@@ -163,10 +174,11 @@ def _is_wanted(kind: str, wanted: list[str]) -> bool:
 
 
 def _offers(
-    server: NvmServer, opened: OpenDocument, span: Span, wanted: list[str]
+    server: NvmServer, opened: OpenDocument, span: Span, wanted: list[str],
+    found_here: tuple[Diagnostic, ...],
 ) -> Iterator[_Offer]:
     if _is_wanted("quickfix", wanted):
-        here = [d for d in _diagnostics(server, opened) if _touches(d, opened, span)]
+        here = [d for d in found_here if _touches(d, opened, span)]
         for diagnostic in here:
             yield from _fixes(diagnostic, opened)
         for diagnostic in here:
