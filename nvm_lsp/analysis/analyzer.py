@@ -32,6 +32,7 @@ _MOST_BLOCKS_BACK = 64
 #: Bytes of a call's arguments that are looked at.
 _LONGEST_DATA = 4 + 32 * 32
 _JUMPDEST, _CODECOPY = 0x5B, 0x39
+_CALLS = frozenset({0xF1, 0xF2, 0xF4, 0xFA})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,17 @@ class Analysis:
             for step in block.summary.steps:
                 yield Instruction(block.start + step.offset, opcode_by_code(step.code), step)
 
+    def find(self, codes: frozenset[int]) -> Iterator[tuple[Block, Instruction]]:
+        """The instructions with one of these opcodes that are known to be reached, in order."""
+        for block in self.blocks():
+            summary = block.summary
+            if summary is not None and not summary.codes.isdisjoint(codes):
+                for step in summary.steps:
+                    if step.code in codes:
+                        yield block, Instruction(
+                            block.start + step.offset, opcode_by_code(step.code), step
+                        )
+
     def constant(self, block: Block, value: Value | None) -> int | None:
         """The constant that a value of a block is on every way there, None if it is none."""
         if value is None or type(value) is int:
@@ -165,15 +177,12 @@ class Analysis:
         Where it is not known, it may be anywhere.
         """
         found = []
-        if b"\x39" in self.flow.code:
-            for block in self.blocks():
-                for instruction in self.instructions(block):
-                    if instruction.step.code == _CODECOPY:
-                        _, offset, size = self.constants(block, instruction.step)
-                        start, stop = 0, len(self.flow.code)
-                        if offset is not None and size is not None:
-                            start, stop = offset, offset + size
-                        found.append((start, stop))
+        for block, instruction in self.find(frozenset({_CODECOPY})):
+            _, offset, size = self.constants(block, instruction.step)
+            start, stop = 0, len(self.flow.code)
+            if offset is not None and size is not None:
+                start, stop = offset, offset + size
+            found.append((start, stop))
         return tuple(sorted(found))
 
     def origin(self, pc: int) -> Origin | None:
@@ -201,10 +210,8 @@ class Analysis:
         """All calls of accounts, in order, with what is known of target and arguments."""
         return tuple(
             self.call(instruction.pc)
-            for block in self.blocks()
-            for instruction in self.instructions(block)
-            if instruction.step.code in (0xF1, 0xF2, 0xF4, 0xFA)
-            and len(self.pictures.inputs(instruction.pc)) >= 6
+            for _, instruction in self.find(_CALLS)
+            if len(self.pictures.inputs(instruction.pc)) >= 6
         )
 
     def call(self, pc: int) -> CallReading:

@@ -9,12 +9,12 @@ work is bounded. It knows no source and no gas.
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from nvm_lsp.analysis.stack import Entry, Summary, Value, constants_of, execute
+from nvm_lsp.analysis.stack import Entry, Result, Summary, Value, constants_of, execute
 from nvm_lsp.opcodes import OPCODES
 
 __all__ = ["STACK_LIMIT", "Block", "ControlFlow", "Fault", "State", "control_flow", "summary_of"]
@@ -22,8 +22,10 @@ __all__ = ["STACK_LIMIT", "Block", "ControlFlow", "Fault", "State", "control_flo
 _JUMPDEST = 0x5B
 #: Words of the EVM's stack (Yellow Paper, 9.1).
 STACK_LIMIT = 1024
-#: Stacks of return addresses that a block is followed with; what comes after is joined into one.
-_MAX_CALLERS = 48
+#: States that a block is followed with, and heights with the same return addresses in the stack;
+#: what comes after is joined into one state.
+_MAX_STATES = 64
+_MAX_HEIGHTS = 12
 _MAX_CONSTANTS = 16  # of one word; a word that may be more is unknown
 
 #: A word of a state: a constant, several that it may be, or an identity: a negative number that
@@ -98,6 +100,8 @@ class ControlFlow:
     code: bytes
     blocks: dict[int, Block]
     complete: bool
+    #: Blocks that were entered with one height after the other: a loop grows the stack.
+    growing: frozenset[int] = frozenset()
 
     @cached_property
     def unresolved(self) -> tuple[int, ...]:
@@ -167,9 +171,10 @@ class _Follower:
         self.spans = _split(code)
         self.jumpdests = frozenset(start for start in self.spans if code[start] == _JUMPDEST)
         self.states: dict[int, dict[object, State]] = {}
-        self.callers: dict[int, set[object]] = {}
+        self.callers: dict[int, dict[object, int]] = {}
+        self.growing: set[int] = set()
         self.pending: deque[tuple[int, object]] = deque()
-        self.targets: dict[int, set[int]] = {}
+        self.targets: defaultdict[int, set[int]] = defaultdict(set)
         self.bad: dict[int, set[int]] = {}
         self.unresolved: set[int] = set()
         self.underflows: dict[int, dict[object, Fault]] = {}
@@ -187,7 +192,8 @@ class _Follower:
             self._work()
         complete = not self.pending
         return ControlFlow(
-            self.code, {start: self._block(start, complete) for start in self.spans}, complete
+            self.code, {start: self._block(start, complete) for start in self.spans}, complete,
+            frozenset(self.growing),
         )
 
     def _work(self) -> None:
@@ -199,17 +205,17 @@ class _Follower:
     def _enter(self, start: int, words: tuple[Word, ...], exact: bool, via: State | None) -> None:
         states = self.states.setdefault(start, {})
         jumpdests = self.jumpdests
-        addresses = tuple([word for word in words if word in jumpdests])
+        addresses = tuple([word for word in words if word in jumpdests]) if words else ()
         key: object = (len(words) if exact else -1, addresses)
         if key not in states:
-            callers = self.callers.setdefault(start, set())
-            # Heights are followed to the limit, so that a loop that grows the stack is found out.
-            if len(states) > self.limit or (
-                len(callers) >= _MAX_CALLERS and addresses not in callers
-            ):
+            callers = self.callers.setdefault(start, {})
+            if len(states) >= _MAX_STATES:
                 key = None
             else:
-                callers.add(addresses)
+                callers[addresses] = callers.get(addresses, 0) + 1
+                if callers[addresses] > _MAX_HEIGHTS:
+                    key = None
+                    self.growing.add(start)
             if key not in states:
                 new = states[key] = State(start, words, exact, via)
                 if via is not None:
@@ -249,47 +255,51 @@ class _Follower:
             pc = start + next(o for rise, o in summary.rises if height + rise > self.limit)
             self.overflows.setdefault(start, {})[key] = Fault(pc, state, height)
             return
-        if summary.ends == "stop":
+        ends = summary.ends
+        if ends == "stop":
             return
+        out = words[: height - summary.need] + tuple(
+            [
+                value if type(value) is int
+                else words[-1 - value.depth] if type(value) is Entry
+                else self._made(value, words, start)  # type: ignore[arg-type]
+                for value in summary.out
+            ]
+        )
+        if ends != "fall":
+            target = summary.target
+            if type(target) is not int:
+                self._jump(start, self._constants(target, words), out, exact, state)
+            elif target in self.jumpdests:
+                self.targets[start].add(target)
+                self._enter(target, out, exact, state)
+            else:
+                self.bad.setdefault(start, set()).add(target)
+        if ends != "jump" and end in self.spans:
+            self.targets[start].add(end)
+            self._enter(end, out, exact, state)
 
+    def _made(self, value: Result, words: tuple[Word, ...], start: int) -> Word:
+        """What a result is outside of its block: constants, or the identity of its instruction."""
+        known = self._constants(value, words) if value.depth else None
+        return -2 * (start + value.offset) - 1 if known is None else known
+
+    def _constants(self, value: Value | None, words: tuple[Word, ...]) -> Word | None:
         def entry(depth: int) -> Word | None:
             word = words[-1 - depth]
             return word if type(word) is not int or word >= 0 else None
 
-        out = words[: height - summary.need] + tuple(
-            [self._word(value, words, start, entry) for value in summary.out]
-        )
-        if summary.ends != "fall":
-            self._jump(start, summary.target, entry, out, exact, state)
-        if summary.ends != "jump" and end in self.spans:
-            self.targets.setdefault(start, set()).add(end)
-            self._enter(end, out, exact, state)
-
-    def _word(
-        self, value: Value, words: tuple[Word, ...], start: int,
-        entry: Callable[[int], Word | None],
-    ) -> Word:
-        if type(value) is int:
-            return value
-        if type(value) is Entry:
-            return words[-1 - value.depth]
-        if value.depth:  # type: ignore[union-attr]
-            known = constants_of(value, entry)
-            if known is not None:
-                return known
-        return -2 * (start + value.offset) - 1  # type: ignore[union-attr]
+        return None if value is None else constants_of(value, entry)
 
     def _jump(
-        self, start: int, target: Value | None, entry: Callable[[int], Word | None],
-        out: tuple[Word, ...], exact: bool, state: State,
+        self, start: int, known: Word | None, out: tuple[Word, ...], exact: bool, state: State
     ) -> None:
-        known = constants_of(target, entry) if target is not None else None
         if known is None:
             self.unresolved.add(start)
             return
         for destination in (known,) if isinstance(known, int) else known:
             if destination in self.jumpdests:
-                self.targets.setdefault(start, set()).add(destination)
+                self.targets[start].add(destination)
                 self._enter(destination, out, exact, state)
             else:
                 self.bad.setdefault(start, set()).add(destination)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
-from nvm_lsp.opcodes import opcode_by_code
+from nvm_lsp.opcodes import opcode_by_code, opcode_by_name
 
-__all__ = ["KnownMemory", "ranges_read", "ranges_written", "touches_memory"]
+__all__ = ["KnownMemory", "memory_opcodes", "ranges_read", "ranges_written"]
 
 _LARGEST = 16_384
 _WORD = 32
@@ -34,10 +35,11 @@ _CODECOPY, _MSTORE, _MSTORE8, _MCOPY = 0x39, 0x52, 0x53, 0x5E
 Range = tuple[int | None, int | None]
 
 
-def touches_memory(code: int) -> bool:
-    """The opcode reads or writes memory."""
-    row = opcode_by_code(code)
-    return row is not None and (row.name in _READS or row.name in _WRITES)
+@cache
+def memory_opcodes() -> frozenset[int]:
+    """The opcodes that read or write memory."""
+    rows = (opcode_by_name(name) for name in {*_READS, *_WRITES})
+    return frozenset(row.code for row in rows if row is not None)
 
 
 def ranges_read(code: int, inputs: Sequence[int | None]) -> tuple[Range, ...]:

@@ -24,18 +24,32 @@ _JUMPDEST = 0x5B
 _WORD_IN_OUTPUT = re.compile(r"[a-z_][a-z_0-9]*")
 
 
-@dataclass(slots=True, eq=False)
 class Named:
     """A value with what it is called: ``names`` by stack comments, ``text`` otherwise.
 
-    ``value`` is its constant if it is known, ``pc`` the instruction that made it.
+    ``value`` is its constant if it is known, ``pc`` the instruction that made it. ``known`` tells
+    that the text says more than that nothing is known.
     """
 
-    text: str
-    value: int | None = None
-    pc: int | None = None
-    names: dict[Scope, str] = field(default_factory=dict)
-    known: bool = True  # ``text`` tells more than that nothing is known
+    __slots__ = ("_text", "known", "names", "pc", "value")
+
+    def __init__(
+        self, text: str | Callable[[], str], value: int | None = None, pc: int | None = None, *,
+        known: bool = True,
+    ) -> None:
+        self._text = text
+        self.value = value
+        self.pc = pc
+        self.names: dict[Scope, str] = {}
+        self.known = known
+
+    @property
+    def text(self) -> str:
+        """What it is called where no comment gives it a name; made when it is asked for."""
+        if not isinstance(self._text, str):
+            make, self._text = self._text, "?"  # a value that is made of itself ends here
+            self._text = make()
+        return self._text
 
     def name(self, scope: Scope = ()) -> str:
         """What it is called in an expansion of a macro: its name there, or further out."""
@@ -98,15 +112,16 @@ class Pictures:
         self._after: dict[int, Picture] = {}
         self._values: dict[int, Named] = {}
         self._done: set[int] = set()
+        self._kept: set[int] = set()
 
     def before(self, pc: int) -> Picture | None:
         """The stack before an instruction; None where no execution comes."""
-        self._of(pc)
+        self._keep(pc)
         return self._before.get(pc)
 
     def after(self, pc: int) -> Picture | None:
         """The stack after an instruction; None where no execution comes."""
-        self._of(pc)
+        self._keep(pc)
         return self._after.get(pc)
 
     def inputs(self, pc: int) -> tuple[Named, ...]:
@@ -126,15 +141,24 @@ class Pictures:
         if block is not None:
             self._run(block)
 
-    def _run(self, block: Block) -> None:
-        if block.start in self._done or block.summary is None or not block.states:
+    def _keep(self, pc: int) -> None:
+        """Makes the pictures of the block that an instruction belongs to."""
+        block = self.flow.block_of(pc)
+        if block is not None and block.start not in self._kept:
+            self._kept.add(block.start)
+            self._run(block)
+            self._run(block, keep=True)
+
+    def _run(self, block: Block, *, keep: bool = False) -> None:
+        """Follows a block: first for names and what comments say, then for its pictures."""
+        if (block.start in self._done and not keep) or block.summary is None or not block.states:
             return
         self._done.add(block.start)
+        start, comments = block.start, self.comments
         stack, exact = self._entry(block)
         for step in block.summary.steps:
-            pc = block.start + step.offset
+            pc = start + step.offset
             row = opcode_by_code(step.code)
-            scope = self.sources.scope(pc)
             needed = len(row.inputs) if row else 0
             if len(stack) < needed:
                 if exact:
@@ -142,11 +166,14 @@ class Pictures:
                 stack[:0] = [
                     Named("?", known=False) for _ in range(needed - len(stack))
                 ]
-            self._before[pc] = Picture(tuple(reversed(stack)), exact, scope)
+            if keep:
+                scope = self.sources.scope(pc)
+                self._before[pc] = Picture(tuple(reversed(stack)), exact, scope)
             self._step(stack, pc, step, row)
-            for comment in self.comments.get(pc, ()):
-                stack, exact = self._commented(stack, exact, pc, comment)
-            self._after[pc] = Picture(tuple(reversed(stack)), exact, scope)
+            for comment in comments.get(pc, ()):
+                stack, exact = self._commented(stack, exact, pc, comment, check=not keep)
+            if keep:
+                self._after[pc] = Picture(tuple(reversed(stack)), exact, scope)
 
     def _entry(self, block: Block) -> tuple[list[Named], bool]:
         """The stack that all ways into a block have in common, bottom first."""
@@ -190,27 +217,32 @@ class Pictures:
         taken = [stack.pop() for _ in row.inputs]
         if not row.outputs:
             return
-        if row.is_push:
-            assert isinstance(step.output, int)
-            made = Named(self.sources.operand(pc) or f"{step.output:#x}", step.output, pc)
-        else:
-            made = self._made(pc, step, row, taken)
-        stack.append(self._values.setdefault(-2 * pc - 1, made))
+        made = self._values.get(-2 * pc - 1)
+        if made is None or not made.known:
+            before, made = made, self._made(pc, step, row, taken)
+            if before is not None:
+                made.names = before.names
+            self._values[-2 * pc - 1] = made
+        stack.append(made)
         stack.extend(Named(name, pc=pc) for name in row.outputs[1:])
 
     def _made(self, pc: int, step: Step, row: Opcode, taken: list[Named]) -> Named:
+        if row.is_push:
+            number = step.output
+            assert isinstance(number, int)
+            return Named(lambda: self.sources.operand(pc) or f"{number:#x}", number, pc)
         value = step.output if isinstance(step.output, int) else None
         known = [word.value for word in taken if word.value is not None]
         if value is None and len(known) == len(taken):
             value = fold(row.code, *known)
         if value is not None and row.inputs:
             return Named(self._constant(value), value, pc)
-        return Named(_text(row, taken, self.sources.scope(pc)), value, pc)
+        return Named(lambda: _text(row, taken, self.sources.scope(pc)), value, pc)
 
     # Comments ------------------------------------------------------------------------------------
 
     def _commented(
-        self, stack: list[Named], exact: bool, pc: int, comment: StackComment
+        self, stack: list[Named], exact: bool, pc: int, comment: StackComment, *, check: bool
     ) -> tuple[list[Named], bool]:
         """Checks a comment, and gives the values the names that it says."""
         said = comment.words
@@ -220,20 +252,21 @@ class Pictures:
         # A macro does not know what lies below the words that it is given.
         whole = comment.exact and exact and not comment.scope
         if len(said) > len(computed) or (whole and len(said) != len(computed)):
-            self._mismatch(
-                pc, comment, (), computed, exact,
-                f"the comment says {len(said)} word{'s' * (len(said) != 1)}, the stack holds "
-                f"{len(computed)}",
-            )
+            if check:
+                self._mismatch(
+                    pc, comment, (), computed, exact,
+                    f"the comment says {len(said)} word{'s' * (len(said) != 1)}, the stack "
+                    f"holds {len(computed)}",
+                )
             return stack, exact
-        wrong = []
-        reasons = []
+        wrong: list[int] = []
+        reasons: list[str] = []
         for index, (word, value) in enumerate(zip(said, computed, strict=False)):
             reason = self._disagrees(word, value, comment.scope)
             if reason:
                 wrong.append(index)
                 reasons.append(reason)
-        if wrong:
+        if wrong and check:
             self._mismatch(pc, comment, tuple(wrong), computed, exact, "; ".join(reasons))
         for index, (word, value) in enumerate(zip(said, computed, strict=False)):
             if index not in wrong and not _NUMBER.fullmatch(word) and word not in ("_", "?"):

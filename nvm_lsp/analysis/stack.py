@@ -100,11 +100,8 @@ class Summary:
     rises: tuple[tuple[int, int], ...]
     ends: str  # "stop", "jump", "jumpi" or "fall"
     uses_pc: bool
-
-    @property
-    def target(self) -> Value | None:
-        """Where a jump at the end goes."""
-        return self.steps[-1].inputs[0] if self.ends in ("jump", "jumpi") else None
+    codes: frozenset[int]  # the opcodes that are in it
+    target: Value | None  # where a jump at the end goes
 
     @property
     def rise(self) -> int:
@@ -191,7 +188,9 @@ def execute(code: bytes, start: int | None = None) -> Summary:
             rises.append((rise, offset))
         offset += 1
     return Summary(
-        tuple(steps), need, tuple(stack), tuple(reaches), tuple(rises), ends, uses_pc
+        tuple(steps), need, tuple(stack), tuple(reaches), tuple(rises), ends, uses_pc,
+        frozenset([step[1] for step in steps]),
+        steps[-1][2][0] if ends in ("jump", "jumpi") else None,
     )
 
 

@@ -35,16 +35,15 @@ _EXTCODE = frozenset({0x3B, 0x3C, 0x3F})
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     if context.target != "nvm" or b"\x30" not in context.assembly.bytecode:
         return
-    for block in context.analysis.blocks():
-        for instruction in context.analysis.instructions(block):
-            step = instruction.step
-            if step.code not in _EXTCODE or instruction.row is None:
-                continue
-            account = step.inputs[0]
-            if isinstance(account, Result) and account.code == _ADDRESS:
-                yield from context.at(
-                    RULE.kind, instruction.pc,
-                    f"{instruction.row.name} of ADDRESS is about the wallet's code, not the "
-                    "guest's",
-                    "CODESIZE and CODECOPY are about the guest's code",
-                )
+    for _, instruction in context.analysis.find(_EXTCODE):
+        step = instruction.step
+        if instruction.row is None:
+            continue
+        account = step.inputs[0]
+        if isinstance(account, Result) and account.code == _ADDRESS:
+            yield from context.at(
+                RULE.kind, instruction.pc,
+                f"{instruction.row.name} of ADDRESS is about the wallet's code, not the "
+                "guest's",
+                "CODESIZE and CODECOPY are about the guest's code",
+            )

@@ -40,6 +40,8 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     if context.target != "nvm" or b"\x5a" not in context.assembly.bytecode:
         return
     for block in context.analysis.blocks():
+        if block.summary is None or _GAS not in block.summary.codes:
+            continue
         for pc, _, step in (
             (i.pc, i.row, i.step) for i in context.analysis.instructions(block)
             if i.step.inputs and not 0x80 <= i.step.code <= 0x9F and i.step.code != _POP

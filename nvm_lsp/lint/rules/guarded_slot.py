@@ -28,26 +28,24 @@ from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.nestedvm import GUARDED_SLOTS
 from nvm_lsp.lint.rule import LintContext, rule
 
-_SLOAD, _SSTORE = 0x54, 0x55
+_SSTORE = 0x55
+_STORAGE = frozenset({0x54, 0x55})
 
 
 @rule("NVM005", "guarded-slot", Severity.WARNING)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     if context.target != "nvm":
         return
-    for block in context.analysis.blocks():
-        for instruction in context.analysis.instructions(block):
-            step = instruction.step
-            if step.code not in (_SLOAD, _SSTORE):
-                continue
-            slot = context.analysis.constant(block, step.inputs[0])
-            what = GUARDED_SLOTS.get(slot) if slot is not None else None
-            if what is None:
-                continue
-            stores = step.code == _SSTORE
-            yield from context.at(
-                RULE.kind, instruction.pc,
-                f"this {'writes' if stores else 'reads'} the wallet's slot of {what}",
-                "the verifier build guards it" if stores else "",
-                severity=Severity.WARNING if stores else Severity.HINT,
-            )
+    for block, instruction in context.analysis.find(_STORAGE):
+        step = instruction.step
+        slot = context.analysis.constant(block, step.inputs[0])
+        what = GUARDED_SLOTS.get(slot) if slot is not None else None
+        if what is None:
+            continue
+        stores = step.code == _SSTORE
+        yield from context.at(
+            RULE.kind, instruction.pc,
+            f"this {'writes' if stores else 'reads'} the wallet's slot of {what}",
+            "the verifier build guards it" if stores else "",
+            severity=Severity.WARNING if stores else Severity.HINT,
+        )

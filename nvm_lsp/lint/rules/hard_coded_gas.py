@@ -44,14 +44,11 @@ _ALL = 30_000_000
 
 @rule("CAL002", "hard-coded-gas", Severity.INFO)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
-    for block in context.analysis.blocks():
-        for pc, row, step in (
-            (i.pc, i.row, i.step) for i in context.analysis.instructions(block)
-            if i.step.code in _CALLS
-        ):
-            gas = context.analysis.constant(block, step.inputs[0])
-            if gas is not None and row is not None and 0 < gas < _ALL:
-                yield from context.at(
-                    RULE.kind, pc, f"{row.name} with a fixed amount of gas: {gas:,}",
-                    "give all gas with GAS, or say why this is enough",
-                )
+    for block, instruction in context.analysis.find(_CALLS):
+        row = instruction.row
+        gas = context.analysis.constant(block, instruction.step.inputs[0])
+        if gas is not None and row is not None and 0 < gas < _ALL:
+            yield from context.at(
+                RULE.kind, instruction.pc, f"{row.name} with a fixed amount of gas: {gas:,}",
+                "give all gas with GAS, or say why this is enough",
+            )

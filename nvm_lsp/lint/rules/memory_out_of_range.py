@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nvm_lsp.analysis.memory import ranges_read, ranges_written, touches_memory
+from nvm_lsp.analysis.memory import memory_opcodes, ranges_read, ranges_written
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.nestedvm import EXACT_OFFSETS
 from nvm_lsp.lint.rule import LintContext, rule
@@ -32,20 +32,19 @@ from nvm_lsp.lint.rule import LintContext, rule
 
 @rule("NVM006", "memory-out-of-range", Severity.ERROR)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
-    for block in context.analysis.blocks():
-        for instruction in context.analysis.instructions(block):
-            step = instruction.step
-            if not step.inputs or instruction.row is None or not touches_memory(step.code):
-                continue
-            inputs = context.analysis.constants(block, step)
-            for offset, size in (
-                *ranges_read(step.code, inputs), *ranges_written(step.code, inputs)
-            ):
-                if offset is not None and size and offset + size > EXACT_OFFSETS:
-                    yield from context.at(
-                        RULE.kind, instruction.pc,
-                        f"{instruction.row.name} at offset {offset:#x}: no gas can pay for memory "
-                        "up to there",
-                        "are offset and value in the wrong order?",
-                    )
-                    break
+    for block, instruction in context.analysis.find(memory_opcodes()):
+        step = instruction.step
+        if instruction.row is None:
+            continue
+        inputs = context.analysis.constants(block, step)
+        for offset, size in (
+            *ranges_read(step.code, inputs), *ranges_written(step.code, inputs)
+        ):
+            if offset is not None and size and offset + size > EXACT_OFFSETS:
+                yield from context.at(
+                    RULE.kind, instruction.pc,
+                    f"{instruction.row.name} at offset {offset:#x}: no gas can pay for memory "
+                    "up to there",
+                    "are offset and value in the wrong order?",
+                )
+                break

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nvm_lsp.analysis.memory import ranges_read, ranges_written
+from nvm_lsp.analysis.memory import memory_opcodes, ranges_read, ranges_written
 from nvm_lsp.analysis.stack import WORD, Result, Value
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
@@ -46,10 +46,11 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     analysis = context.analysis
     for block in analysis.blocks():
         words: dict[int, tuple[int, Value]] = {}
+        if block.summary is None or _MSTORE not in block.summary.codes:
+            continue
         for instruction in analysis.instructions(block):
             step = instruction.step
-            writes = ranges_written(step.code, ())
-            if not writes and not ranges_read(step.code, ()):
+            if step.code not in memory_opcodes():
                 continue
             inputs = analysis.constants(block, step)
             for offset, size in ranges_read(step.code, inputs):

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nvm_lsp.analysis.memory import ranges_read
+from nvm_lsp.analysis.memory import memory_opcodes, ranges_read
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
 
@@ -38,21 +38,20 @@ _MOST = 4096
 @rule("MEM002", "read-of-unwritten-memory", Severity.HINT)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     analysis = context.analysis
-    for block in analysis.blocks():
-        for instruction in analysis.instructions(block):
-            step = instruction.step
-            if step.code in _ENDS or instruction.row is None or not ranges_read(step.code, ()):
+    for block, instruction in analysis.find(memory_opcodes() - _ENDS):
+        step = instruction.step
+        if instruction.row is None:
+            continue
+        for offset, size in ranges_read(step.code, analysis.constants(block, step)):
+            if offset is None or not size or size > _MOST:
                 continue
-            for offset, size in ranges_read(step.code, analysis.constants(block, step)):
-                if offset is None or not size or size > _MOST:
-                    continue
-                memory = analysis.memory_at(instruction.pc)
-                if memory.zero and not any(
-                    place in memory.bytes_ for place in range(offset, offset + size)
-                ):
-                    yield from context.at(
-                        RULE.kind, instruction.pc,
-                        f"{instruction.row.name} reads {size} bytes of memory at {offset:#x} that "
-                        "were never written",
-                        "they are zeros",
-                    )
+            memory = analysis.memory_at(instruction.pc)
+            if memory.zero and not any(
+                place in memory.bytes_ for place in range(offset, offset + size)
+            ):
+                yield from context.at(
+                    RULE.kind, instruction.pc,
+                    f"{instruction.row.name} reads {size} bytes of memory at {offset:#x} that "
+                    "were never written",
+                    "they are zeros",
+                )
