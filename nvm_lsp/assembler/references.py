@@ -8,7 +8,7 @@ know which files make a program.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,9 +35,10 @@ __all__ = [
     "occurrence_at",
     "occurrences",
     "occurrences_between",
+    "occurrences_of_chunk",
     "structure",
-    "uses_in",
     "target_of",
+    "uses_in",
 ]
 
 #: Kinds of occurrences that define a name.
@@ -120,6 +121,13 @@ class Structure:
         if index >= 0 and line <= self.macros[index].last:
             return self.macros[index]
         return None
+
+    def macros_between(self, first: int, stop: int) -> tuple[MacroScope, ...]:
+        """The macros of which a line is one of ``first`` to ``stop``, the latter excluded."""
+        low = bisect_right(self._firsts, first) - 1
+        if low < 0 or self.macros[low].last < first:
+            low += 1
+        return self.macros[low : bisect_left(self._firsts, stop)]
 
 
 # Asking ------------------------------------------------------------------------------------------
@@ -209,6 +217,11 @@ def occurrences_between(tree: t.SyntaxTree, first: int, stop: int) -> Iterator[O
             if first <= line < stop:
                 yield Occurrence(line, found.start, found.end, found.name, found.kind)
         index += 1
+
+
+def occurrences_of_chunk(chunk: t.Chunk) -> tuple[Occurrence, ...]:
+    """All names of a chunk; their lines count from its start."""
+    return _index(chunk).all
 
 
 def is_built_in(name: str) -> bool:

@@ -114,6 +114,28 @@ class ProgramFiles:
                 for occurrence in occurrences(here, target):
                     yield Found(file, here, occurrence)
 
+    def around(self, path: str) -> dict[str, None]:
+        """The files that make programs with a file, judged by it and by the open ones alone."""
+        found: dict[str, None] = {}
+        for start in (path, *self._open):
+            files = self._closure(start)
+            if path in files:
+                found.update(files)
+        return found
+
+    def _closure(self, path: str) -> dict[str, None]:
+        """A file and all that it includes."""
+        found: dict[str, None] = {path: None}
+        work = [path]
+        while work and len(found) < _MAX_FILES:
+            here = work.pop()
+            tree = self.tree(here)
+            for other in self.included(here, tree) if tree is not None else ():
+                if other not in found:
+                    found[other] = None
+                    work.append(other)
+        return found
+
     def included(self, path: str, tree: SyntaxTree) -> Iterator[str]:
         """The files that a file includes, directly."""
         for _, statement in includes_of(tree):

@@ -1,7 +1,7 @@
 """textDocument/linkedEditingRange: a name's places that change together while one is typed in.
 
 Only where all of them are in the file: labels and parameters of a macro, and names of a file that
-neither includes others nor is included.
+neither includes others nor is included by an open one.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.references import occurrence_at, occurrences, target_of
-from nvm_lsp.server.program_files import includes_of, range_json
-from nvm_lsp.syntax import tree as t
+from nvm_lsp.server.program_files import ProgramFiles, range_json
 from nvm_lsp.syntax.parser import terminals
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
 
     from nvm_lsp.server.server import NvmServer
-    from nvm_lsp.server.workspace import OpenDocument
 
 __all__ = ["handle"]
 
@@ -33,7 +31,9 @@ def handle(server: NvmServer, params: lsp.LinkedEditingRangeParams) -> dict[str,
     target = target_of(opened.tree, occurrence)
     places = list(occurrences(opened.tree, target))
     defined = sum(place.is_definition for place in places)
-    if defined != 1 or len(places) < 2 or (target.scope is None and _is_shared(server, opened)):
+    if defined != 1 or len(places) < 2:
+        return None
+    if target.scope is None and len(ProgramFiles(server).around(opened.document.path)) > 1:
         return None
     return {
         "ranges": [
@@ -42,10 +42,3 @@ def handle(server: NvmServer, params: lsp.LinkedEditingRangeParams) -> dict[str,
         ],
         "wordPattern": terminals()["WORD"],
     }
-
-
-def _is_shared(server: NvmServer, opened: OpenDocument) -> bool:
-    """Whether the file is part of a larger program, as far as open documents tell."""
-    if any(isinstance(statement, t.Include) for _, statement in includes_of(opened.tree)):
-        return True
-    return bool(server.documents.includers(opened.document.path))

@@ -1,0 +1,336 @@
+"""What each stretch of a text is, for colouring: kept per chunk, so that an edit costs a chunk.
+
+A pure function of trees; the numbers are LSP's encoding (LSP 3.17, Semantic Tokens).
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from nvm_lsp.assembler.expressions import FUNCTIONS, UNITS
+from nvm_lsp.assembler.references import (
+    MacroScope,
+    Occurrence,
+    Structure,
+    definitions,
+    is_built_in,
+    occurrences_of_chunk,
+    structure,
+)
+from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.server.token_legend import MODIFIERS, TYPES
+from nvm_lsp.syntax import SyntaxTree
+from nvm_lsp.syntax import tree as t
+from nvm_lsp.syntax.parser import directives, terminals
+
+__all__ = ["Piece", "data_of", "global_kinds", "pieces"]
+
+_TYPE = {name: number for number, name in enumerate(TYPES)}
+_MODIFIER = {name: 1 << number for number, name in enumerate(MODIFIERS)}
+_LIBRARY = _MODIFIER["defaultLibrary"]
+#: Modifiers of the opcode table's groups of mnemonics; control flow is keywords.
+_GROUPS = {"push": "push", "duplicate and exchange": "stack", "calls and creation": "call"}
+_DEPRECATED = ("SELFDESTRUCT", "CALLCODE")
+#: Type and modifiers of a name by what it is.
+_NAMES = {
+    "label": (_TYPE["label"], 0),
+    "position": (_TYPE["label"], 0),
+    "table": (_TYPE["type"], 0),
+    "constant": (_TYPE["variable"], _MODIFIER["readonly"]),
+    "macro": (_TYPE["macro"], 0),
+    "parameter": (_TYPE["parameter"], 0),
+    "": (_TYPE["variable"], 0),
+}
+
+#: Code units before a column of a line.
+Units = Callable[[str, int], int]
+
+
+class Token(NamedTuple):
+    """A stretch of a line of a chunk in code units. A name's ``kind`` is still to be found."""
+
+    line: int
+    start: int
+    length: int
+    type: int
+    modifiers: int
+    name: str = ""
+
+
+class Piece(NamedTuple):
+    """The tokens of a chunk, five numbers each, the first one's line from the chunk's start.
+
+    ``lead`` is to be added to that line: the lines since the last token before.
+    """
+
+    numbers: array[int]
+    lead: int
+
+
+def pieces(
+    tree: SyntaxTree, units: Units, encoding: str, outer: Mapping[str, str]
+) -> list[Piece]:
+    """The tokens of a file. ``outer`` has the kinds of names that other files define."""
+    kinds = {**outer, **global_kinds(tree)}
+    blocks = structure(tree)
+    found: list[Piece] = []
+    lead = 0
+    for start, chunk in zip(tree.starts, tree.chunks, strict=False):
+        numbers, tail = _chunk(chunk, start, blocks, kinds, units, encoding)
+        if numbers:
+            found.append(Piece(numbers, lead))
+            lead = tail
+        else:
+            lead += len(chunk.lines)
+    return found
+
+
+def data_of(found: list[Piece]) -> list[int]:
+    """The numbers of all pieces as LSP has them."""
+    data: list[int] = []
+    for numbers, lead in found:
+        at = len(data)
+        data += numbers
+        data[at] += lead
+    return data
+
+
+_kinds: WeakKeyDictionary[SyntaxTree, dict[str, str]] = WeakKeyDictionary()
+
+
+def global_kinds(tree: SyntaxTree) -> Mapping[str, str]:
+    """What the labels, tables and constants are that a file defines for its program."""
+    known = _kinds.get(tree)
+    if known is None:
+        blocks = structure(tree)
+        known = {
+            found.name: found.kind
+            for found in definitions(tree)
+            if found.kind == "constant"
+            or (
+                found.kind not in ("macro", "parameter")
+                and (not blocks.macros or blocks.macro_at(found.line) is None)
+            )
+        }
+        _kinds[tree] = known
+    return known
+
+
+# Chunks ------------------------------------------------------------------------------------------
+
+
+class _Encoded(NamedTuple):
+    """A chunk's numbers, lines from the last token to the chunk's end, and what they rest on."""
+
+    numbers: array[int]
+    tail: int
+    basis: tuple[object, ...]
+
+
+def _chunk(
+    chunk: t.Chunk, start: int, blocks: Structure, kinds: Mapping[str, str], units: Units,
+    encoding: str,
+) -> tuple[array[int], int]:
+    """The numbers of a chunk, the same object as long as they are the same, and its tail."""
+    tokens, names = _lexed(chunk, units, encoding)
+    macros = [
+        (macro.first - start, macro.last - start, macro)
+        for macro in blocks.macros_between(start, start + len(chunk.lines))
+    ]
+    basis: tuple[object, ...] = (
+        *(kinds.get(name) for name in names),
+        *((first, last, macro.parameters, macro.labels) for first, last, macro in macros),
+    )
+    key = ("tokens", encoding)
+    known = chunk.cache.get(key)
+    if isinstance(known, _Encoded) and known.basis == basis:
+        return known.numbers, known.tail
+    numbers = array("I")
+    line = column = 0
+    for token in tokens:
+        type_, modifiers = token.type, token.modifiers
+        if token.name:
+            kind = _kind(token, macros, kinds)
+            type_, more = _NAMES[kind]
+            modifiers |= more
+        if token.line != line:
+            column = 0
+        numbers.extend(
+            (token.line - line, token.start - column, token.length, type_, modifiers)
+        )
+        line, column = token.line, token.start
+    encoded = _Encoded(numbers, len(chunk.lines) - line, basis)
+    chunk.cache[key] = encoded
+    return encoded.numbers, encoded.tail
+
+
+def _kind(
+    token: Token, macros: list[tuple[int, int, MacroScope]], kinds: Mapping[str, str]
+) -> str:
+    """What a used name is: of the macro around it, else of the program."""
+    for first, last, macro in macros:
+        if first <= token.line <= last and token.type != _TYPE["comment"]:
+            if token.name in macro.parameters:
+                return "parameter"
+            if token.name in macro.labels:
+                return "label"
+    return kinds.get(token.name, "")
+
+
+def _lexed(
+    chunk: t.Chunk, units: Units, encoding: str
+) -> tuple[list[Token], tuple[str, ...]]:
+    """A chunk's tokens in the order of the text, and the names among them that are uses."""
+    key = ("lexed", encoding)
+    known = chunk.cache.get(key)
+    if known is None:
+        names: dict[int, dict[int, Occurrence]] = {}
+        for occurrence in occurrences_of_chunk(chunk):
+            names.setdefault(occurrence.line, {})[occurrence.start] = occurrence
+        tokens: list[Token] = []
+        for number, line in enumerate(chunk.lines):
+            ascii_ = line.text.isascii()
+            for start, end, type_, modifiers, name in _line(line, names.get(number, {})):
+                first, last = start, end
+                if not ascii_:
+                    first, last = units(line.text, start), units(line.text, end)
+                tokens.append(Token(number, first, last - first, type_, modifiers, name))
+        known = tokens, tuple(dict.fromkeys(token.name for token in tokens if token.name))
+        chunk.cache[key] = known
+    return known  # type: ignore[return-value]
+
+
+# Lines -------------------------------------------------------------------------------------------
+
+_Stretch = tuple[int, int, int, int, str]
+
+
+def _line(line: t.Line, names: Mapping[int, Occurrence]) -> Iterator[_Stretch]:
+    """Start, end, type, modifiers and name of each token of a line."""
+    statement, comment = line.statement, line.comment
+    if isinstance(statement, t.Instruction):
+        yield from _mnemonic(statement.start, statement.mnemonic_end, statement.mnemonic)
+        if statement.operand is not None:
+            end = comment.start if comment is not None else len(line.text)
+            yield from _code(line.text, statement.mnemonic_end, end, statement, names)
+    elif statement is not None:
+        end = comment.start if comment is not None else len(line.text)
+        yield from _code(line.text, statement.start, end, statement, names)
+    if comment is not None:
+        yield from _comment(comment, line.text, names)
+
+
+def _mnemonic(start: int, end: int, mnemonic: str) -> Iterator[_Stretch]:
+    row = opcode_by_name(mnemonic)
+    if row is None and mnemonic.upper() != "PUSH":
+        return
+    group = "push" if row is None else row.group
+    modifiers = 0
+    if row is not None and row.name in _DEPRECATED:
+        modifiers = _MODIFIER["deprecated"]
+    if group == "control":
+        yield start, end, _TYPE["keyword"], modifiers | _MODIFIER["controlFlow"], ""
+        return
+    if group in _GROUPS:
+        modifiers |= _MODIFIER[_GROUPS[group]]
+    yield start, end, _TYPE["function"], modifiers | _LIBRARY, ""
+
+
+def _code(
+    text: str, start: int, end: int, statement: t.Statement, names: Mapping[int, Occurrence]
+) -> Iterator[_Stretch]:
+    after_number = False
+    for found in _lexemes().finditer(text, start, end):
+        kind = found.lastgroup
+        begin, stop = found.span()
+        if kind == "word":
+            begin = found.start("word")
+            name = names.get(begin)
+            if name is not None:
+                yield _name(name)
+            else:
+                yield from _word(found, text, statement, after_number)
+        elif kind is not None:
+            yield begin, stop, _TYPE[kind], 0, ""
+        after_number = kind == "number"
+
+
+def _name(name: Occurrence) -> _Stretch:
+    if name.is_definition:
+        type_, modifiers = _NAMES[name.kind]
+        return name.start, name.end, type_, modifiers | _MODIFIER["declaration"], ""
+    if name.kind == "macro use":
+        return name.start, name.end, _TYPE["macro"], 0, ""
+    # A comment's names are the program's own, never a macro's.
+    type_ = _TYPE["comment"] if name.kind == "comment" else 0
+    return name.start, name.end, type_, 0, name.name
+
+
+def _word(
+    found: re.Match[str], text: str, statement: t.Statement, after_number: bool
+) -> Iterator[_Stretch]:
+    """A word that is no name of the program."""
+    start, end = found.span("word")
+    word, mark = found["word"], found["mark"]
+    if mark == "%":
+        if mark + word in directives():
+            yield start - 1, end, _TYPE["keyword"], 0, ""
+    elif isinstance(statement, t.ForkDirective):
+        yield start, end, _TYPE["enumMember"], 0, ""
+    elif after_number and word in UNITS:
+        yield start, end, _TYPE["type"], _LIBRARY, ""
+    elif word in ("takes", "returns", "fill", "width"):
+        yield start, end, _TYPE["keyword"], 0, ""
+    elif word in FUNCTIONS and text[end:].lstrip().startswith("("):
+        yield start, end, _TYPE["function"], _LIBRARY, ""
+    elif start == statement.start and isinstance(statement, t.Malformed):
+        yield from _mnemonic(start, end, word)
+    elif is_built_in(word) and opcode_by_name(word) is None:
+        yield start, end, _TYPE["variable"], _LIBRARY | _MODIFIER["readonly"], ""
+
+
+def _comment(
+    comment: t.Comment, text: str, names: Mapping[int, Occurrence]
+) -> Iterator[_Stretch]:
+    kind = comment.kind
+    end = comment.start + len(comment.text.rstrip("\r\n"))
+    if kind in ("plain", "stack", "suppression"):
+        modifiers = 0 if kind == "plain" else _MODIFIER["documentation"]
+        yield comment.start, end, _TYPE["comment"], modifiers, ""
+        return
+    yield comment.start, comment.start + 2, _TYPE["comment"], _MODIFIER["documentation"], ""
+    key = _KEY.match(text, comment.body_start) if kind != "probe" else None
+    start = comment.body_start
+    if key is not None and start not in names:
+        yield start, key.end(), _TYPE["property"], 0, ""
+        start = key.end()
+    for found in _lexemes().finditer(text, start, end):
+        if found.lastgroup in ("number", "string"):
+            yield *found.span(), _TYPE[found.lastgroup], 0, ""
+        elif found.lastgroup == "word" and found.start("word") in names:
+            yield _name(names[found.start("word")])
+
+
+_KEY = re.compile(r"[A-Za-z][\w.]*")
+
+
+@lru_cache(maxsize=1)
+def _lexemes() -> re.Pattern[str]:
+    """The tokens of code, of the grammar's own terminals; punctuation is none."""
+    known = terminals()
+    operators = "|".join(
+        known[name]
+        for name in (
+            "AT", "OR", "AND", "SHIFT", "COMPARISON", "BIT_OR", "BIT_XOR", "BIT_AND", "PLUS",
+            "MINUS", "TIMES", "DIVIDE", "COMPLEMENT", "NOT",
+        )
+    )
+    return re.compile(
+        rf"(?P<string>{known['STRING']})|(?P<number>{known['NUMBER']})"
+        rf"|(?P<mark>[%.]?)(?P<word>{known['WORD']})|(?P<operator>{operators}|%)"
+    )
