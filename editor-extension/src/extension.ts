@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import { createDecorations } from "./decorations";
+import { Panel } from "./panel";
 import { Runs, type RunOptions } from "./runs";
 import { createStatus } from "./server/status";
 import { Server } from "./server/server";
@@ -17,9 +18,10 @@ export function activate(context: vscode.ExtensionContext): { activationMs: numb
     return runs.run(uri, options ?? {});
   });
   const runs: Runs = new Runs(context, server);
+  const panel = new Panel(context, server, runs);
   createStatus(context, server);
   createDecorations(context, runs);
-  registerCommands(context, server, runs, log);
+  registerCommands(context, server, runs, panel, log);
   context.subscriptions.push(server);
   const activationMs = performance.now() - began;
   log.info(`activated in ${activationMs.toFixed(1)} ms`);
@@ -28,17 +30,18 @@ export function activate(context: vscode.ExtensionContext): { activationMs: numb
 }
 
 function registerCommands(
-  context: vscode.ExtensionContext, server: Server, runs: Runs, log: vscode.LogOutputChannel,
+  context: vscode.ExtensionContext, server: Server, runs: Runs, panel: Panel, log: vscode.LogOutputChannel,
 ): void {
-  const add = (name: string, action: (...args: never[]) => unknown): void => {
+  const add = (name: string, action: (...args: unknown[]) => unknown): void => {
     context.subscriptions.push(vscode.commands.registerCommand(`nvm-lsp.${name}`, action));
   };
   const configured = (): RunOptions => {
     const target = vscode.workspace.getConfiguration("nvm-lsp").get<string>("run.target", "");
     return target === "nvm" || target === "evm" ? { target } : {};
   };
-  add("run", () => withProgram((uri) => runs.run(uri, configured())));
-  add("runNatively", () => withProgram((uri) => runs.run(uri, { target: "evm" })));
+  add("run", (given?: unknown) => withProgram((uri) => runs.run(uri, configured()), given));
+  add("runNatively", (given?: unknown) => withProgram((uri) => runs.run(uri, { target: "evm" }), given));
+  add("showPanel", () => panel.show(activeProgram()));
   add("cancelRun", () => runs.cancel());
   add("installServer", () => server.installPrivately());
   add("restartServer", () => server.restart());
@@ -47,10 +50,16 @@ function registerCommands(
     vscode.commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`, false));
 }
 
-/** The program that a command is about: the active editor's. */
-function withProgram<T>(action: (uri: string) => T): T | undefined {
-  const document = vscode.window.activeTextEditor?.document;
-  if (document?.languageId === "easm") return action(document.uri.toString());
+/** The program that a command is about: the one given, else the active editor's. */
+function withProgram<T>(action: (uri: string) => T, given?: unknown): T | undefined {
+  // Menus of editor titles give a URI, the panel a text, the palette nothing.
+  const uri = typeof given === "string" ? given : given instanceof vscode.Uri ? given.toString() : activeProgram();
+  if (uri !== undefined) return action(uri);
   void vscode.window.showInformationMessage("Open an easm program first.");
   return undefined;
+}
+
+function activeProgram(): string | undefined {
+  const editors = [vscode.window.activeTextEditor, ...vscode.window.visibleTextEditors];
+  return editors.find((editor) => editor?.document.languageId === "easm")?.document.uri.toString();
 }

@@ -28,15 +28,18 @@ export class Runs {
   private readonly running = new Map<string, vscode.CancellationTokenSource>();
   private readonly changed = new vscode.EventEmitter<string>();
   private readonly asked = new vscode.EventEmitter<Outcome>();
+  private readonly runningChanged = new vscode.EventEmitter<void>();
   /** A result came, turned stale or went; the URI of its program. */
   readonly onDidChange = this.changed.event;
   /** A run that a person asked for is over. */
   readonly onDidRun = this.asked.event;
+  readonly onDidChangeRunning = this.runningChanged.event;
 
   constructor(context: vscode.ExtensionContext, private readonly server: Server) {
     context.subscriptions.push(
       this.changed,
       this.asked,
+      this.runningChanged,
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
         if (contentChanges.length) this.markStale(document);
       }),
@@ -69,6 +72,7 @@ export class Runs {
     this.running.set(uri, source);
     void vscode.commands.executeCommand("setContext", "nvm-lsp.running", true);
     noteRun(1);
+    this.runningChanged.fire();
     const document = openDocument(uri);
     const version = document?.version ?? 0;
     try {
@@ -97,6 +101,7 @@ export class Runs {
       noteRun(-1);
       if (this.running.get(uri) === source) this.running.delete(uri);
       void vscode.commands.executeCommand("setContext", "nvm-lsp.running", this.running.size > 0);
+      this.runningChanged.fire();
       source.dispose();
     }
   }

@@ -27,7 +27,7 @@ const files = tests.map((file) => path.join(out, file.replace(/\.ts$/, ".mjs")))
 // One after another: each drives an editor, which is enough for two cores.
 const { status } = spawnSync(
   process.execPath,
-  ["--enable-source-maps", "--test", "--test-concurrency=1", "--test-reporter=spec", ...files],
+  ["--enable-source-maps", "--test", "--test-concurrency=1", "--test-reporter=spec", ...(process.env.NVM_TESTS ? [`--test-name-pattern=${process.env.NVM_TESTS}`] : []), ...files],
   { stdio: "inherit", env: environment },
 );
 process.exit(status ?? 1);
