@@ -19,6 +19,9 @@ from nvm_lsp.pages import kinds
 
 ROOT = Path(__file__).parents[1]
 FLAWED = "    PUSH1 1\nunused:\n    ADD\n"
+TESTED = (
+    "#= return 0x07\n    PUSH1 7\n    PUSH1 0\n    MSTORE\n    PUSH1 32\n    PUSH1 0\n    RETURN\n"
+)
 COMMAND = Path(sysconfig.get_path("scripts")) / "nvm-lsp"
 
 
@@ -66,8 +69,7 @@ def test_pre_commit_installs_and_runs_the_hooks(tmp_path):
         shutil.copy(ROOT / name, source / name)
     project.mkdir()
     (project / "flawed.easm").write_text(FLAWED)
-    (project / "tested.easm").write_text("#= return 0x07\n    PUSH1 7\n    PUSH1 0\n    MSTORE\n"
-                                         "    PUSH1 32\n    PUSH1 0\n    RETURN\n")
+    (project / "tested.easm").write_text(TESTED)
     environment = {
         **os.environ, "PRE_COMMIT_HOME": str(tmp_path / "home"), "PRE_COMMIT_COLOR": "never",
         "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "NO_COLOR": "1",
@@ -184,7 +186,7 @@ def test_the_action_registers_a_matcher_that_is_there(tmp_path):
 
 def test_the_scripts_of_the_gitlab_example_run(tmp_path):
     job = yaml("examples/ci/gitlab-ci.yml")["easm"]
-    (tmp_path / "a.easm").write_text("#= return 0x\n    STOP\n")
+    (tmp_path / "a.easm").write_text(TESTED)
     install, *commands = job["script"]
     assert install.startswith("pip install ")
     for command in commands:

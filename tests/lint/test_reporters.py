@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlparse
@@ -256,13 +257,14 @@ def test_gitlab_takes_no_fingerprint_twice():
 
 
 def test_junit_counts_what_it_lists():
+    hint = replace(UNDERFLOW, severity=Severity.HINT)
     report = report_of(
-        file_of(UNDERFLOW, UNDERFLOW), file_of(path="clean.easm"),
+        file_of(UNDERFLOW, UNDERFLOW, hint), file_of(path="clean.easm"),
         file_of(path="broken.easm", errors=(Failure("no such file"),)),
     )
     root = etree.fromstring(written("junit", report).encode())
     assert dict(root.attrib) | {"name": ""} == {
-        "name": "", "tests": "4", "failures": "2", "errors": "1", "time": "0"
+        "name": "", "tests": "5", "failures": "2", "errors": "1", "time": "0"
     }
     for suite in root:
         assert int(suite.get("tests")) == len(suite.findall("testcase")) > 0
@@ -351,3 +353,62 @@ def test_sarif_messages_hold_no_links_or_placeholders():
     unescaped = re.sub(r"\\([\\\[\]])", r"\1", text).replace("{{", "{").replace("}}", "}")
     assert unescaped == message
     assert not re.search(r"(?<!\\)\[", text)
+
+
+def test_the_command_writes_all_formats_at_once(nvm, tmp_path):
+    (tmp_path / "flawed.easm").write_text("    PUSH4 5   # 🦄\r\n    ADD\n", newline="")
+    (tmp_path / "branch.easm").write_text(
+        "    CALLVALUE\n    PUSH paid\n    JUMPI\n    CALLER\npaid:\n    POP\n    STOP\n"
+    )
+    (tmp_path / "broken.easm").write_bytes(b"    STOP # \xff\n")
+    (tmp_path / os.fsdecode(b"caf\xe9 ::a,b.easm")).write_text("here:\n    STOP\n")
+    names = [name for name in REPORTERS if name != "full"]
+    arguments = [word for name in names for word in ("--output", f"{name}=out/{name}")]
+    (tmp_path / "out").mkdir()
+    done = nvm("lint", ".", *arguments)
+    assert done.returncode == 2, "a file could not be read"
+    assert "error[STK001]" in done.stdout
+    texts = {name: (tmp_path / "out" / name).read_text() for name in names}
+    run = json.loads(texts["sarif"])["runs"][0]
+    SARIF.validate(json.loads(texts["sarif"]))
+    GITLAB.validate(json.loads(texts["gitlab"]))
+    RDJSON.validate(json.loads(texts["rdjson"]))
+    junit = etree.fromstring(texts["junit"].encode())
+    assert JUNIT.validate(junit), JUNIT.error_log
+    found = json.loads(texts["json"])
+    assert [json.loads(line) for line in texts["jsonl"].splitlines()] == found
+    assert {"STK001", "OPT001", "LBL001"} <= {f["code"] for f in found}
+    assert len(run["results"]) == len(found) == texts["concise"].count("\n")
+    uris = {artifact["location"]["uri"] for artifact in run["artifacts"]}
+    assert uris == {"flawed.easm", "branch.easm", "broken.easm", "caf%E9%20%3A%3Aa%2Cb.easm"}
+    assert len(run["invocations"][0]["toolExecutionNotifications"]) == 1
+    assert int(junit.get("errors")) == 1
+    assert texts["github"].count("\n") == len(found) + 1
+    # The way that leads to an underflow is a code flow that ends at the underflow.
+    (flow,) = [flow for r in run["results"] for flow in r.get("codeFlows", ())]
+    steps = [step["location"]["physicalLocation"] for step in flow["threadFlows"][0]["locations"]]
+    assert [step["region"]["snippet"]["text"] for step in steps] == ["JUMPI", "POP"]
+    # Every rule that could have been reported is described, with its page.
+    described = {rule["id"]: rule["help"]["markdown"] for rule in run["tool"]["driver"]["rules"]}
+    assert "## What to do" in described["STK001"]
+    assert {f["code"] for f in found} < set(described)
+
+
+def test_fingerprints_stay_when_lines_move(nvm, tmp_path):
+    flawed = "here:\n    ADD\n    PUSH4 5\nthere:\n"
+
+    def fingerprints() -> dict[tuple[str, str], str]:
+        text = nvm("lint", "--format", "sarif", "a.easm").stdout
+        return {
+            (r["ruleId"], r["message"]["text"]): r["partialFingerprints"]["nvmLspFinding/v1"]
+            for r in json.loads(text)["runs"][0]["results"]
+        }
+
+    (tmp_path / "a.easm").write_text(flawed)
+    before = fingerprints()
+    (tmp_path / "a.easm").write_text("# a comment\n\n" + flawed + "    STOP\n")
+    after = fingerprints()
+    common = before.keys() & after.keys()
+    assert len(common) >= 3
+    assert {key: before[key] for key in common} == {key: after[key] for key in common}
+    assert len(set(before.values())) == len(before)

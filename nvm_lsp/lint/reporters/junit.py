@@ -1,23 +1,26 @@
-"""The format ``junit``: a test suite a file, a failed test a finding, for CI that knows tests."""
+"""The format ``junit``: a test suite a file, a test a finding, for CI that knows tests.
+
+Errors and warnings are failed tests; infos and hints pass, and stand in the test's output.
+"""
 
 from __future__ import annotations
 
 from typing import TextIO
 
-from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.diagnostics import Severity
 from nvm_lsp.lint.escaping import visible
 from nvm_lsp.lint.report import FileReport, Report, Reporter, Style
 
 __all__ = ["REPORTER"]
 
+_FAILURES = frozenset({Severity.ERROR, Severity.WARNING})
+
 
 def _write(report: Report, stream: TextIO, _style: Style) -> None:
     from xml.etree import ElementTree  # noqa: PLC0415 -- only this format needs it
 
-    failures = sum(len(file.diagnostics) for file in report.files)
-    errors = sum(len(file.errors) for file in report.files)
-    clean = sum(not file.diagnostics and not file.errors for file in report.files)
-    counts = {"tests": failures + errors + clean, "failures": failures, "errors": errors}
+    suites = [_counts(file) for file in report.files]
+    counts = {key: sum(suite[key] for suite in suites) for key in ("tests", "failures", "errors")}
     root = ElementTree.Element(
         "testsuites", {"name": "nvm-lsp lint", **_strings(counts), "time": "0"}
     )
@@ -36,10 +39,13 @@ def _write(report: Report, stream: TextIO, _style: Style) -> None:
                 **_case(diagnostic.location.path, name),
                 "line": str(diagnostic.location.span.start.line + 1),
             })
-            found = ElementTree.SubElement(case, "failure", {
-                "message": _text(diagnostic.message), "type": diagnostic.severity.value,
-            })
-            found.text = _text(_body(diagnostic))
+            if diagnostic.severity in _FAILURES:
+                found = ElementTree.SubElement(case, "failure", {
+                    "message": _text(diagnostic.message), "type": diagnostic.severity.value,
+                })
+            else:
+                found = ElementTree.SubElement(case, "system-out")
+            found.text = _text("\n".join(diagnostic.lines()))
         if not file.diagnostics and not file.errors:
             ElementTree.SubElement(suite, "testcase", _case(file.path, "lint"))
     ElementTree.indent(root)
@@ -50,18 +56,18 @@ def _write(report: Report, stream: TextIO, _style: Style) -> None:
 REPORTER = Reporter("junit", "test results in the XML of JUnit", _write)
 
 
+def _counts(file: FileReport) -> dict[str, int]:
+    failures = sum(d.severity in _FAILURES for d in file.diagnostics)
+    tests = len(file.diagnostics) + len(file.errors)
+    return {"tests": max(tests, 1), "failures": failures, "errors": len(file.errors)}
+
+
 def _suite(file: FileReport) -> dict[str, str]:
-    failures, errors = len(file.diagnostics), len(file.errors)
-    counts = {"tests": max(failures + errors, 1), "failures": failures, "errors": errors}
-    return {"name": _text(file.path), **_strings(counts), "skipped": "0", "time": "0"}
+    return {"name": _text(file.path), **_strings(_counts(file)), "skipped": "0", "time": "0"}
 
 
 def _case(path: str, name: str) -> dict[str, str]:
     return {"classname": _text(path), "name": name, "file": _text(path), "time": "0"}
-
-
-def _body(diagnostic: Diagnostic) -> str:
-    return "\n".join(diagnostic.lines())
 
 
 def _strings(counts: dict[str, int]) -> dict[str, str]:
