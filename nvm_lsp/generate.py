@@ -17,7 +17,7 @@ from pathlib import Path
 
 from nvm_lsp import configuration, textmate
 from nvm_lsp.analysis.gas import prices
-from nvm_lsp.assembler import MemoryLoader, assemble_text
+from nvm_lsp.assembler import assemble_text
 from nvm_lsp.diagnostics import Applicability, Kind
 from nvm_lsp.kernel.gas import CLASSES, overheads
 from nvm_lsp.kernel.image import PROFILES, Build
@@ -31,7 +31,6 @@ __all__ = ["GENERATORS", "ROOT", "Generator", "differences"]
 ROOT = Path(__file__).parents[1]
 _NOTE = "<!-- Written by `python -m nvm_lsp.generate`; do not edit. -->\n\n"
 _EXAMPLE = re.compile(r"## Example\n.*?```easm\n(.*?)```", re.DOTALL)
-_TARGET = re.compile(r"^\s*#@ +target +(nvm|evm)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +112,11 @@ def fix_of(kind: Kind) -> Applicability | None:
     example = _EXAMPLE.search(kind.page)
     if example is None:
         return None
-    target = _TARGET.search(example[1])
-    assembly = assemble_text(example[1], "example.easm", loader=MemoryLoader({}))
+    # Includes in examples are from the root of the repository.
+    assembly = assemble_text(example[1], str(ROOT / "example.easm"))
     found = {
         fix.applicability
-        for diagnostic in check(assembly, target[1] if target else "nvm")
+        for diagnostic in check(assembly)
         if diagnostic.kind == kind
         for fix in diagnostic.fixes
     }
