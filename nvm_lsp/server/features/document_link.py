@@ -36,16 +36,23 @@ def handle(server: NvmServer, params: lsp.DocumentLinkParams) -> list[dict[str, 
     if opened is None:
         return []
     files = ProgramFiles(server)
-    answer = []
+    tooltips = _takes_tooltips(server)
+    answer: list[dict[str, Any]] = []
     for link in links(opened.tree):
         path = files.loader.resolve(link.path, opened.document.path)
         if files.exists(path):
             answer.append({
                 "range": range_json(server, opened.tree, link.line, link.start, link.end),
                 "target": files.uri(path),
-                "tooltip": path,
+                **({"tooltip": path} if tooltips else {}),
             })
     return answer
+
+
+def _takes_tooltips(server: NvmServer) -> bool:
+    capabilities = server.client_capabilities.text_document
+    links = capabilities.document_link if capabilities is not None else None
+    return links is not None and bool(links.tooltip_support)
 
 
 def links(tree: SyntaxTree) -> Iterator[Link]:
