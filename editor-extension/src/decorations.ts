@@ -17,7 +17,7 @@ export function createDecorations(context: vscode.ExtensionContext, runs: Runs):
   const update = (editor: vscode.TextEditor): void => {
     if (editor.document.languageId !== "easm") return;
     const outcome = runs.get(editor.document.uri.toString());
-    const enabled = vscode.workspace.getConfiguration("nvm-lsp").get("run.decorations", true);
+    const enabled = vscode.workspace.getConfiguration("nvm-lsp").get("editor.outcomes", true);
     const chosen = outcome && (outcome.stale ? "stale" : succeeded(outcome.result) ? "success" : "failure");
     for (const [name, kind] of Object.entries(kinds)) {
       const ranges = outcome && enabled && name === chosen ? [option(editor.document, outcome.result, outcome.stale)] : [];
@@ -34,7 +34,7 @@ export function createDecorations(context: vscode.ExtensionContext, runs: Runs):
     runs.onDidChange(updateAll),
     vscode.window.onDidChangeVisibleTextEditors(() => updateAll()),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration("nvm-lsp.run.decorations")) updateAll();
+      if (event.affectsConfiguration("nvm-lsp.editor.outcomes")) updateAll();
     }),
   );
 }

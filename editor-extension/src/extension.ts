@@ -36,7 +36,7 @@ function registerCommands(
     context.subscriptions.push(vscode.commands.registerCommand(`nvm-lsp.${name}`, action));
   };
   const configured = (): RunOptions => {
-    const target = vscode.workspace.getConfiguration("nvm-lsp").get<string>("run.target", "");
+    const target = vscode.workspace.getConfiguration("nvm-lsp").get<string>("run.target", "scenario");
     return target === "nvm" || target === "evm" ? { target } : {};
   };
   add("run", (given?: unknown) => withProgram((uri) => runs.run(uri, configured()), given));

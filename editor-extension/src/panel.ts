@@ -78,7 +78,7 @@ export class Panel {
 
   private ran(outcome: Outcome): void {
     this.uri = outcome.uri;
-    const opens = vscode.workspace.getConfiguration("nvm-lsp").get<string>("run.openPanel", "onRun") === "onRun";
+    const opens = vscode.workspace.getConfiguration("nvm-lsp").get<string>("editor.openPanel", "onRun") === "onRun";
     if (!this.view && opens) this.show(outcome.uri);
     else this.sendResult();
   }
@@ -147,7 +147,7 @@ export class Panel {
     try {
       if (outcome === undefined) throw new Error("there is no result");
       if (chunk === 0 && outcome.stale) throw new Error("the text has changed since; run it again to see its steps");
-      const maxSteps = vscode.workspace.getConfiguration("nvm-lsp").get<number>("panel.maxSteps", 200_000);
+      const maxSteps = vscode.workspace.getConfiguration("nvm-lsp").get<number>("editor.maxSteps", 200_000);
       const answer = await this.server.execute<TraceAnswer>("nvm.trace", [
         outcome.uri, { ...outcome.options, maxSteps, chunk },
       ]);

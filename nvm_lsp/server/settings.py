@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 __all__ = [
+    "CHOICES",
     "CodeLensSettings",
     "CompletionSettings",
     "FormatSettings",
@@ -129,13 +130,14 @@ class Settings:
     fork: str = ""
 
 
-_CHOICES = {
+#: What settings of a few words may be, by name.
+CHOICES = {
     "run.target": ("scenario", "nvm", "evm"),
     "lint.target": ("project", "nvm", "evm"),
     "lint.run": ("onType", "onSave"),
 }
 #: Names that clients send along and that are theirs, or are read elsewhere.
-_FOREIGN = {"trace", "server", "path", "trusted", "telemetry"}
+_FOREIGN = {"trace", "server", "editor", "path", "trusted", "telemetry"}
 
 
 def default_settings() -> Settings:
@@ -219,7 +221,7 @@ def _value(default: Any, value: Any, name: str, complain: Callable[[str], None])
             return dict(value)
         wanted = "an object of texts"
     else:
-        choices = _CHOICES.get(name)
+        choices = CHOICES.get(name)
         if isinstance(value, str) and (choices is None or value in choices):
             return value
         wanted = f"one of {', '.join(choices)}" if choices else "a text"
