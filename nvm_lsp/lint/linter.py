@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ __all__ = [
     "check",
     "declared_target",
     "examine",
+    "examine_in_steps",
     "findings",
     "kinds",
     "owned_rules",
@@ -107,6 +109,19 @@ def examine(
     ``target`` outweighs the one that the program's ``#@ target`` says, which outweighs the
     settings'.
     """
+    steps = examine_in_steps(assembly, target, settings)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Examination = end.value
+            return found
+
+
+def examine_in_steps(
+    assembly: Assembly, target: str | None = None, settings: FileSettings | None = None
+) -> Generator[None, None, Examination]:
+    """`examine`, stopping after each rule, for callers that have other things to do meanwhile."""
     settings = settings or FileSettings()
     levels = {kind.code: level_of(kind, settings) for kind in kinds()}
     errors = [d for d in assembly.diagnostics if d.severity is Severity.ERROR]
@@ -118,6 +133,7 @@ def examine(
         for owned in owned_rules():
             if owned.plugin not in settings.disabled and _is_on(owned.rule.kind, levels):
                 found += findings(owned, context)
+                yield
     suppressions = collect(assembly)
     kept = list(suppressions.keep(d for d in found if _is_on(d.kind, levels)))
     # A rule that failed has found nothing, but that says nothing of suppressions.

@@ -53,13 +53,24 @@ class Converter:
 
     def position(self, document: Document, position: lsp.Position) -> Position:
         """An editor's position as ours."""
-        if position.line >= len(document.lines):
+        return self._position(document, position.line, position.character)
+
+    def _position(self, document: Document, number: int, units: int) -> Position:
+        if number >= len(document.lines):
             return Position(len(document.lines), 0)
-        line = document.lines[position.line]
-        return Position(position.line, self.column(line, position.character))
+        if number < 0 or units < 0:
+            return Position(max(number, 0), 0)
+        return Position(number, self.column(document.lines[number], units))
 
     def span(self, document: Document, range_: lsp.Range) -> Span:
         return Span(self.position(document, range_.start), self.position(document, range_.end))
+
+    def span_of_json(self, document: Document, range_: dict[str, Any]) -> Span:
+        """A range as plain JSON as a span of ours."""
+        return Span(
+            self._position(document, range_["start"]["line"], range_["start"]["character"]),
+            self._position(document, range_["end"]["line"], range_["end"]["character"]),
+        )
 
     def range_json(self, document: Document | None, span: Span) -> dict[str, Any]:
         """A span as an LSP range, as plain JSON; without a document columns are taken as units."""

@@ -10,19 +10,18 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.errors import LIMIT_EXCEEDED
-from nvm_lsp.configuration import Configuration, FileSettings, Layer
-from nvm_lsp.diagnostics import Diagnostic, Problem
-from nvm_lsp.lint.linter import findings, owned_rules
-from nvm_lsp.lint.rule import LintContext
+from nvm_lsp.configuration import Configuration
+from nvm_lsp.diagnostics import Diagnostic, Problem, Severity
+from nvm_lsp.lint.linter import Examination, examine_in_steps
 from nvm_lsp.runner.prepare import comment_diagnostics
 from nvm_lsp.server.paths import path_of, uri_of
 from nvm_lsp.server.workspace import OpenDocument
-from nvm_lsp.source import Document
+from nvm_lsp.source import Document, Location, Position, Span
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
@@ -35,7 +34,9 @@ __all__ = ["Diagnoser", "Outdated"]
 #: that they never take more than half of the time; at once where there was quiet before.
 _LONGEST_PAUSE = 0.5
 #: Seconds that rules may take for their findings to come with the assembler's, in one go.
-_AT_ONCE = 0.03
+_AT_ONCE = 0.02
+#: Lines from which on they come later in any case.
+_MANY_LINES = 500
 
 Json = dict[str, Any]
 
@@ -48,7 +49,7 @@ class Outdated(Exception):  # noqa: N818 -- no error: there is a newer text
 class _State:
     """What is known of a document's diagnostics. ``shown`` are those of each file, by URI.
 
-    ``late`` are the rules' findings of the last text that they were made for.
+    ``late`` is what assembler and rules said of the last text that they were asked about.
     """
 
     timer: asyncio.TimerHandle | None = None
@@ -110,37 +111,60 @@ class Diagnoser:
         """Shows what is quickly known; whether the rules' findings are to follow."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        first = self._first(opened)
-        late: tuple[Diagnostic, ...] = ()
+        found = self._comments(opened)
         follow = False
-        if self._has_rules(opened, saved):
-            if state.rules_took < _AT_ONCE:
-                before = loop.time()
-                for found in self._by_rule(opened):
-                    late += found
+        if opened.too_large:
+            state.late = (_too_large(opened),)
+        elif not self._wants_rules(saved):
+            state.late = self._server.documents.assembly(opened).diagnostics
+        elif self._is_quick(opened, state):
+            before = loop.time()
+            state.late = self._server.documents.diagnostics(opened)
+            if self._server.documents.assembly(opened).ok:
                 state.rules_took = loop.time() - before
-                state.late = late
-            else:
-                late, follow = state.late, True  # better old ones than a flicker
-        self._show(opened, state, (*first, *late))
+        else:
+            # The findings of the text before are better than none for a moment: no flicker.
+            state.late = tuple(d for d in state.late if d.severity is not Severity.ERROR)
+            follow = True
+        self._show(opened, state, (*found, *state.late))
         state.last = loop.time()
         state.took = state.last - began
         return follow
 
+    def _is_quick(self, opened: OpenDocument, state: _State) -> bool:
+        """Whether rules take no longer than nobody notices; with errors, none is applied."""
+        return (
+            opened.diagnostics is not None
+            or (state.rules_took < _AT_ONCE and opened.tree.line_count < _MANY_LINES)
+            or not self._server.documents.assembly(opened).ok
+        )
+
     async def _push_later(self, opened: OpenDocument, state: _State) -> None:
         try:
             loop = asyncio.get_running_loop()
-            assembly, began = opened.assembly, loop.time()
-            late = await self._late(opened)
-            if opened.assembly is not assembly or not self._is_open(opened):
+            began = loop.time()
+            late = await self.findings(opened)
+            if not self._is_open(opened):
                 return
             state.rules_took = loop.time() - began
             state.late = late
-            self._show(opened, state, (*self._first(opened), *late))
+            self._show(opened, state, (*self._comments(opened), *late))
         except Outdated:
             pass  # the edit that did it has scheduled anew
         except Exception as error:
             self._server.report("diagnostics", error)
+
+    def moved(self, uri: str, first: int, removed: int, added: int) -> None:
+        """Lines of a document were replaced: what is shown below them moves along."""
+        state = self._states.get(uri)
+        if state is None or removed == added or not state.late:
+            return
+        path, by = path_of(uri), added - removed
+        state.late = tuple(
+            d if d.location.path != path or d.location.span.start.line < first + removed
+            else replace(d, location=_moved(d.location, by))
+            for d in state.late
+        )
 
     def forget(self, uri: str) -> None:
         """Takes back what was shown of a document that is no longer open."""
@@ -243,9 +267,12 @@ class Diagnoser:
         known = self._reports.get(opened.uri)
         if known is not None and known[0] is assembly:
             return known[1], {opened.uri: known[2]}
-        found = self._first(opened)
-        if self._has_rules(opened, saved=True):
-            found += await self._late(opened)
+        if opened.too_large:
+            found: tuple[Diagnostic, ...] = (_too_large(opened),)
+        elif self._wants_rules(saved=True):
+            found = (*self._comments(opened), *await self.findings(opened))
+        else:
+            found = (*self._comments(opened), *assembly.diagnostics)
         by_file = self._by_file(opened, found)
         number = _result_id(by_file)
         if len(by_file) == 1:
@@ -257,57 +284,35 @@ class Diagnoser:
 
     # What there is to say ------------------------------------------------------------------------
 
-    def settings_of(self, opened: OpenDocument) -> FileSettings:
-        """What counts for a document: the project's files, and on top of them the editor's."""
+    def _wants_rules(self, saved: bool) -> bool:
         lint = self._server.settings.lint
-        found = self._server.documents.file_settings(opened)
-        return replace(
-            found,
-            layers=(*found.layers, Layer(lint.select or None, (), lint.ignore)),
-            levels=(*found.levels, *lint.severity.items()),
-            target=found.target if lint.target == "project" else lint.target,
-        )
+        return lint.enable and (lint.run == "onType" or saved)
 
-    def _has_rules(self, opened: OpenDocument, saved: bool) -> bool:
-        lint = self._server.settings.lint
-        return (
-            lint.enable and (lint.run == "onType" or saved) and not opened.too_large
-            and self._server.documents.assembly(opened).ok
-        )
-
-    def _first(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
-        """What the assembler says, and what comments mean that are no mere comments."""
-        documents = self._server.documents
+    def _comments(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
+        """What is wrong with comments that are no mere comments: scenarios, probes and so on."""
         if opened.too_large:
-            limit = f"{opened.limit:,} characters"
-            problem = Problem(
-                LIMIT_EXCEEDED, 0, 0, f"this file is longer than {limit}, so it is not analysed",
-                "split it, or raise nvm-lsp.limits.fileSize",
-            )
-            return (problem.at(opened.document.path, 0),)
-        assembly = documents.assembly(opened)
-        return (*assembly.diagnostics, *comment_diagnostics(assembly, documents.loader(opened)))
+            return ()
+        documents = self._server.documents
+        return tuple(comment_diagnostics(documents.assembly(opened), documents.loader(opened)))
 
-    def _by_rule(self, opened: OpenDocument) -> Iterator[tuple[Diagnostic, ...]]:
-        assembly = self._server.documents.assembly(opened)
-        context = LintContext(assembly, self.settings_of(opened).target)
-        for owned in owned_rules():
-            yield tuple(findings(owned, context))
-
-    async def _late(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
-        """The rules' findings; others have their turn after each rule.
+    async def findings(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
+        """What the assembler and the rules say; rules run on a thread, so others have their turn.
 
         Raises:
             Outdated: the text has changed meanwhile.
         """
-        assembly = opened.assembly
-        late: tuple[Diagnostic, ...] = ()
-        for found in self._by_rule(opened):
-            late += found
-            await asyncio.sleep(0)
+        documents = self._server.documents
+        assembly = documents.assembly(opened)
+        if opened.diagnostics is not None:
+            return opened.diagnostics
+        steps = examine_in_steps(assembly, settings=documents.lint_settings(opened))
+        found = None
+        while found is None:
+            found = await asyncio.to_thread(_step, steps)
             if opened.assembly is not assembly:
                 raise Outdated
-        return late
+        opened.diagnostics = found
+        return found
 
     def _by_file(
         self, opened: OpenDocument, found: tuple[Diagnostic, ...]
@@ -359,6 +364,33 @@ class Diagnoser:
 
 
 _NO_TEXT = Document("", ())
+
+
+def _too_large(opened: OpenDocument) -> Diagnostic:
+    problem = Problem(
+        LIMIT_EXCEEDED, 0, 0,
+        f"this file is longer than {opened.limit:,} characters, so it is not analysed",
+        "split it, or raise nvm-lsp.limits.fileSize",
+    )
+    return problem.at(opened.document.path, 0)
+
+
+def _step(steps: Generator[None, None, Examination]) -> tuple[Diagnostic, ...] | None:
+    """Goes on to the next rule; all diagnostics if there is none."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        found: Examination = end.value
+        return found.diagnostics
+    return None
+
+
+def _moved(location: Location, by: int) -> Location:
+    start, end = location.span.start, location.span.end
+    return Location(
+        location.path,
+        Span(Position(start.line + by, start.column), Position(end.line + by, end.column)),
+    )
 
 
 def _flaws(configuration: Configuration) -> list[Json]:

@@ -58,6 +58,9 @@ class Protocol(LanguageServerProtocol):
         if is_request and not self._knows(method):
             self.refuse(number, _METHOD_NOT_FOUND, f"unknown method {method}")
             return
+        if method == lsp.TEXT_DOCUMENT_DID_CHANGE and not is_request:
+            self._change(data.get("params"))
+            return
         try:
             message = self.structure_message(data)
         except JsonRpcException:
@@ -95,13 +98,18 @@ class Protocol(LanguageServerProtocol):
     def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
         self._guarded("didOpen", self._server.did_open, params)
 
-    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
-        self._guarded("didChange", self._server.did_change, params)
-
     @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
         self._guarded("didClose", self._server.did_close, params)
+
+    def _change(self, params: Any) -> None:
+        """Applies an edit without taking it apart into lsprotocol's objects first."""
+        try:
+            self._server.did_change(params)
+        except (KeyError, TypeError, AttributeError) as error:
+            log.warning("a didChange that cannot be understood: %r", error)
+        except Exception as error:
+            self._server.report("didChange", error)
 
     def _guarded(self, name: str, function: Callable[[Any], None], params: Any) -> None:
         try:

@@ -201,18 +201,21 @@ class NvmServer(LanguageServer):
         self._changed(item.uri)
         self.diagnoser.show_configuration_flaws()
 
-    def did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
-        uri, version = params.text_document.uri, params.text_document.version
+    def did_change(self, params: dict[str, Any]) -> None:
+        """Applies edits. As plain JSON, since nothing comes as often."""
+        uri, version = params["textDocument"]["uri"], params["textDocument"]["version"]
         opened = self.documents.documents.get(uri)
         if opened is None:
             log.warning("a change of %s, which is not open", uri)
             return
-        for change in params.content_changes:
-            if isinstance(change, lsp.TextDocumentContentChangePartial):
-                span = self.converter.span(opened.document, change.range)
-                opened.change(span, change.text, version)
+        before = opened.document.lines
+        for change in params["contentChanges"]:
+            if change.get("range") is not None:
+                span = self.converter.span_of_json(opened.document, change["range"])
+                self.diagnoser.moved(uri, *opened.change(span, change["text"], version))
             else:
-                opened.set_text(change.text, version)
+                opened.set_text(change["text"], version)
+        self.runs.changed(uri, before, opened.document.lines)
         self._changed(uri)
 
     def did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:

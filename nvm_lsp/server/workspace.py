@@ -10,11 +10,11 @@ import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nvm_lsp.assembler import Assembly, FileLoader, Unreadable, assemble
 from nvm_lsp.assembler.loader import decode_source
-from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSettings
+from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSettings, Layer
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.lint.linter import check
 from nvm_lsp.opcodes import find_fork
@@ -58,8 +58,8 @@ class OpenDocument:
     def too_large(self) -> bool:
         return self.size > self.limit
 
-    def change(self, span: Span, text: str, version: int) -> None:
-        """Applies an edit."""
+    def change(self, span: Span, text: str, version: int) -> tuple[int, int, int]:
+        """Applies an edit. The first line that it replaced, how many of them, and by how many."""
         before, was_too_large = self.document.lines, self.too_large
         self.document, first, removed, count = self.document.replace(span, text, version)
         added = self.document.lines[first : first + count]
@@ -69,6 +69,7 @@ class OpenDocument:
         else:
             self.tree = edit(self.tree, first, removed, added)
         self.outdate()
+        return first, removed, count
 
     def set_text(self, text: str, version: int) -> None:
         """Replaces the whole text."""
@@ -192,8 +193,19 @@ class Workspace:
     def diagnostics(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
         """All that is wrong with a document, in all files that it is made of."""
         if opened.diagnostics is None:
-            opened.diagnostics = check(self.assembly(opened), self.file_settings(opened).target)
+            opened.diagnostics = check(self.assembly(opened), settings=self.lint_settings(opened))
         return opened.diagnostics
+
+    def lint_settings(self, opened: OpenDocument) -> FileSettings:
+        """What counts for linting: the project's files, and on top of them the editor's."""
+        lint = self.settings.lint
+        found = self.file_settings(opened)
+        return replace(
+            found,
+            layers=(*found.layers, Layer(lint.select or None, (), lint.ignore)),
+            levels=(*found.levels, *lint.severity.items()),
+            target=found.target if lint.target == "project" else lint.target,
+        )
 
     def file_settings(self, opened: OpenDocument) -> FileSettings:
         """What the project's configuration files say of a document."""
