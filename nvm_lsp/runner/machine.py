@@ -555,9 +555,12 @@ class _Run:
                 state.delete_account(address)
         logs = sorted(entry for frame in kept for entry in frame._log_entries)
         accounts: JournaledAccounts = state._account_db
+        stream = computation.code
+        last = computation.msg.code[stream.program_counter - 1 : stream.program_counter]
         created = tuple(address for address in self.created if accounts.get_code(address))
         return self._result(
             "success", None, output, _gas_left(computation),
+            ended="return" if last == b"\xf3" else "stop",
             refund=sum(frame._gas_meter.gas_refunded for frame in kept),
             logs=tuple(
                 Log(bytes(address), tuple(topics), bytes(data))

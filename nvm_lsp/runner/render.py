@@ -39,7 +39,10 @@ def render(run: Run, assembly: Assembly | None = None) -> Iterator[Text]:
         yield _row("cause", Text(run.error, "red"), Text(run.detail))
     yield from _output(run)
     yield from _gas(run)
-    yield _row("steps", Text(f"{run.step_count:,} guest, {run.host_steps:,} host"))
+    if "steps" not in run.execution.missing:
+        yield _row("steps", Text(f"{run.step_count:,} guest, {run.host_steps:,} host"))
+    for note in run.execution.notes:
+        yield _row("note", Text(note))
     yield from _changes(run)
     if run.stack:
         yield _heading("stack, top first")
@@ -48,6 +51,9 @@ def render(run: Run, assembly: Assembly | None = None) -> Iterator[Text]:
         if len(run.stack) > 32:
             yield Text(f"  … {len(run.stack) - 32} more", "dim")
     yield from _probes(run)
+    if run.execution.missing:
+        yield _row("not told", Text(", ".join(run.execution.missing)))
+        return
     yield _heading(f"guest memory, {len(run.memory)} bytes")
     yield from hexdump(run.memory, notes=_writers(run, assembly))
     if run.base is not None:

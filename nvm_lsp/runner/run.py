@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nvm_lsp.kernel.image import KernelImage, image
-from nvm_lsp.plugins import backends
 from nvm_lsp.runner.abi import decode_console
+from nvm_lsp.runner.backend import UnknownBackendError, load_backend
 from nvm_lsp.runner.causes import explain_halt
 from nvm_lsp.runner.guest_trace import (
     GuestRecorder,
@@ -43,12 +43,9 @@ __all__ = [
 #: limit of ours (time, memory, logs, return data), not of the EVM.
 OUTCOMES = ("return", "stop", "revert", "halt", "limit")
 _STOP_LIKE = 0x00
+_OUT_OF_GAS = "out of gas"
 #: Where the console convention sends its calls: the bytes of "console.log".
 CONSOLE = b"console.log".rjust(20, b"\0")
-
-
-class UnknownBackendError(ValueError):
-    """No plugin provides a backend of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,8 @@ class Request:
     number from zero.
     ``log_steps`` is how many steps a worker tells one by one, for `ExecutionService.steps`.
     ``native`` asks for a second, native run that tells the overhead. ``plan`` holds the probes.
+    ``steps`` asks for what the guest did on the way; None leaves it to the backend if nothing else
+    asks for it.
     """
 
     code: bytes
@@ -75,6 +74,7 @@ class Request:
     natively: bool = False
     snapshot_step: int | None = None
     log_steps: int = 0
+    steps: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,7 @@ def run(
     """
     request = replace(request, scenario=request.scenario.within_transaction())
     scenario = request.scenario
-    entries = backends()
-    if request.backend not in entries:
-        raise UnknownBackendError(
-            f"unknown backend {request.backend!r}; there are {', '.join(entries)}"
-        )
-    backend = entries[request.backend].load()
+    backend = load_backend(request.backend)
     interpreted = scenario.target == "nvm" and not request.natively
     kernel = image(scenario.build) if interpreted else None
     observer = Observer(request.plan, kernel.layout.base if kernel else 0, scenario.gas)
@@ -165,18 +160,39 @@ def run(
     if trace_kernel and sink is not None and kernel is not None:
         watcher = KernelTracer(recorder, sink)
     world = _world(request)
-    execution: Execution = backend.execute(
-        world, _message(scenario, request.code, kernel), fork=scenario.fork,
-        limits=request.limits, watcher=watcher,
-    )
-    recorder.finish(
-        0, list(reversed(execution.stack)), execution.memory,
-        execution.outcome in ("halt", "limit"),
-    )
+    message = _message(scenario, request.code, kernel)
+
+    def execute(watcher: Watcher | None) -> Execution:
+        found: Execution = backend.execute(
+            world, message, fork=scenario.fork, limits=request.limits, watcher=watcher
+        )
+        return found
+
+    followed = sink is not None or _is_followed(request, backend)
+    execution = execute(watcher if followed else None)
+    if not followed and execution.outcome == "halt" and execution.error != _OUT_OF_GAS:
+        # Where and why a guest halts, only its steps tell.
+        followed, execution = True, execute(watcher)
+    if followed:
+        recorder.finish(
+            0, list(reversed(execution.stack)), execution.memory,
+            execution.outcome in ("halt", "limit"),
+        )
     native = _native_gas(request, backend, execution, world) if request.native and kernel else (
         execution.gas_used if kernel is None else None
     )
     return _result(request, kernel, recorder, execution, native, observer.seen())
+
+
+def _is_followed(request: Request, backend: Any) -> bool:
+    """Whether the guest's steps are wanted, or come at no cost."""
+    if request.log_steps or request.plan.probes or request.snapshots != "end":
+        return True
+    if request.snapshot_step is not None:
+        return True
+    if request.steps is not None:
+        return request.steps
+    return not getattr(backend, "PREFERS_UNTRACED", False)
 
 
 def _world(request: Request) -> World:
@@ -221,7 +237,7 @@ def _message(scenario: Scenario, code: bytes, kernel: KernelImage | None) -> Mes
     return Message(
         scenario.account, kernel.runtime_at(KERNEL_ADDRESS), code, scenario.caller,
         scenario.value, scenario.gas,
-        code_address=KERNEL_ADDRESS,
+        code_address=KERNEL_ADDRESS, interprets=True,
     )
 
 
@@ -276,8 +292,7 @@ def _result(
             strict=kernel is None or "strict_jumpdest" in scenario.options,
         )
     if outcome == "success":
-        last = recorder.steps[-1].opcode if recorder.steps else _STOP_LIKE
-        outcome = "return" if last == 0xF3 else "stop"
+        outcome = execution.ended or "stop"
     return Run(
         request, outcome, error, execution.output, execution.gas_used, native,
         execution.steps, recorder.count, tuple(recorder.steps), stack,

@@ -124,6 +124,8 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
             for word, pc in sorted(result.writers.items())
         ],
         "truncated": result.truncated,
+        "missing": list(execution.missing),
+        "notes": list(execution.notes),
         "profile": _profile(result),
     }
 

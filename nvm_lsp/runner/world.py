@@ -120,7 +120,8 @@ class Message:
     """A call: ``code`` runs with the storage and balance of ``to``.
 
     ``code_address`` says where the code stands, if not at ``to``, as for a DELEGATECALL.
-    ``gas`` is the frame's own, without what a transaction costs besides.
+    ``gas`` is the frame's own, without what a transaction costs besides. ``interprets`` says that
+    ``code`` is a kernel, and what it runs is in ``data``.
     """
 
     to: Address
@@ -134,6 +135,7 @@ class Message:
     is_static: bool = False
     is_create: bool = False
     blob_hashes: tuple[bytes, ...] = ()
+    interprets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,9 @@ class Execution:
     ``outcome`` is ``success``, ``revert``, ``halt`` (exceptional) or ``limit`` (of ours, not of the
     EVM). ``stack`` (top first) and ``memory`` are those of the outermost frame at its end.
     ``steps`` counts the instructions of that frame, ``inner_steps`` those of all others. ``refund``
-    is not taken off ``gas_used``.
+    is not taken off ``gas_used``. ``ended`` is ``return`` or ``stop`` for a success, where the
+    backend tells it. ``missing`` names what the backend could not tell, in the words
+    of a run's JSON; ``notes`` say what else is to be known of how it came about.
     """
 
     outcome: str
@@ -217,6 +221,9 @@ class Execution:
     created: tuple[Address, ...]
     codes: Mapping[Address, bytes]
     calls: tuple[Call, ...]
+    ended: str = ""
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Frame(Protocol):
