@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import logging
 import os
+import sys
 import time
 import traceback
 from collections import Counter
@@ -524,10 +525,12 @@ def _fail(
     message = str(error) if isinstance(error, PluginError) or overtime else (
         f"{type(error).__name__}: {error}"
     )
+    message = " ".join(message.split())
     if len(message) > 400:
         message = f"{message[:397]}..."
     failure = PluginFailure(
-        known.label if known is not None else plugin, hook, message, _place(error),
+        known.label if known is not None else plugin, hook, message,
+        _place(error) or _file_of(plugin),
         "".join(traceback.format_exception(error)), switch and plugin not in _off,
     )
     if switch:
@@ -555,9 +558,16 @@ def _place(error: BaseException) -> str:
     own = (os.path.dirname(__file__) + os.sep, os.path.dirname(pluggy.__file__) + os.sep)
     frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
     for frame in reversed(frames):
-        if not frame.filename.startswith((*own, "<frozen")):
+        if not frame.filename.startswith((*own, "<")):
             return f"{frame.filename}:{frame.lineno}"
     return ""
+
+
+def _file_of(plugin: str) -> str:
+    known = _plugins.get(plugin)
+    module = sys.modules.get(known.target.partition(":")[0]) if known is not None else None
+    file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else ""
 
 
 # Codes --------------------------------------------------------------------------------------------

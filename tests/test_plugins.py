@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 import types
 from collections import Counter
@@ -274,3 +276,19 @@ def test_every_hook_has_its_built_in_plugins_or_none_by_intent():
 
     hooks = {name for name in vars(hookspecs) if name.startswith("nvm_lsp_")}
     assert set(plugins._BUILT_IN) <= hooks
+
+
+def test_importing_looks_at_no_opcodes():
+    """Or plugins would be loaded amid that import, and could not import what they need."""
+    code = """
+import importlib, pkgutil, nvm_lsp, nvm_lsp.opcodes
+for module in pkgutil.walk_packages(nvm_lsp.__path__, "nvm_lsp."):
+    if not module.name.endswith("__main__"):
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            if (error.name or "nvm_lsp").startswith("nvm_lsp"):
+                raise  # others are optional
+        assert not nvm_lsp.opcodes._extended, f"{module.name} looks at opcodes as it is imported"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

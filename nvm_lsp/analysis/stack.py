@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
@@ -125,9 +126,10 @@ def execute(code: bytes, start: int | None = None) -> Summary:
     append = steps.append
     output: Value | None
     taken: tuple[Value, ...]
+    shapes = _shapes()
     while offset < end:
         op = code[offset]
-        kind, inputs, outputs = _SHAPES[op]
+        kind, inputs, outputs = shapes[op]
         if kind == _PUSH:
             width = op - 0x5F
             output = int.from_bytes(code[offset + 1 : offset + 1 + width], "big")
@@ -299,8 +301,12 @@ def _entry(depth: int) -> Entry:
     return _entries[depth]
 
 
+@lru_cache(maxsize=1)
 def _shapes() -> list[tuple[int, int, int]]:
-    """By opcode: kind, words taken, words given. What is undefined ends execution."""
+    """By opcode: kind, words taken, words given. What is undefined ends execution.
+
+    Not made at import: whoever looks at the opcodes has plugins loaded, which import this, too.
+    """
     shapes = [(_ENDS, 0, 0)] * 256
     for row in OPCODES.values():
         kind = _PLAIN
@@ -320,9 +326,3 @@ def _shapes() -> list[tuple[int, int, int]]:
 
 
 _FOLDS[0x5F] = lambda: 0
-_SHAPES = _shapes()
-
-
-def opcodes_changed() -> None:
-    """Takes notice of opcodes that a plugin has added."""
-    _SHAPES[:] = _shapes()

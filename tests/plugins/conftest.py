@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,3 +99,92 @@ def installed(tmp_path) -> Callable[[Mapping[str, str]], dict[str, str]]:
         return settings(tmp_path) | {"PYTHONPATH": str(site)}
 
     return made
+
+
+class Server:
+    """A language server in a process of its own, and a client that knows only JSON."""
+
+    def __init__(self, command: list[str], cwd: Path, env: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            command, cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.notifications: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
+        self._count = 0
+
+    def start(self) -> Server:
+        self.ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
+        self.tell("initialized", {})
+        return self
+
+    def open(self, uri: str, text: str) -> None:
+        item = {"uri": uri, "languageId": "easm", "version": 1, "text": text}
+        self.tell("textDocument/didOpen", {"textDocument": item})
+
+    def ask(self, method: str, params: Any) -> Any:
+        """The result of a request, or its error as ``{"error": …}``."""
+        self._count += 1
+        self._send({"jsonrpc": "2.0", "id": self._count, "method": method, "params": params})
+        while True:
+            message = self._receive()
+            if message.get("id") == self._count and "method" not in message:
+                return message["result"] if "result" in message else {"error": message["error"]}
+
+    def tell(self, method: str, params: Any) -> None:
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def wait_for(self, method: str, text: str = "") -> Any:
+        """The parameters of the first notification of that method that has the text in it."""
+        while True:
+            for message in self.notifications:
+                if message["method"] == method and text in json.dumps(message["params"]):
+                    return message["params"]
+            self._receive()
+
+    def stop(self) -> None:
+        try:
+            self.ask("shutdown", None)
+            self.tell("exit", None)
+            assert self.process.wait(60) == 0
+        finally:
+            self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                pipe.close()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message).encode()
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(data), data))
+        self.process.stdin.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        length = 0
+        while (line := self.process.stdout.readline()) not in (b"\r\n", b""):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        assert length, f"the server has ended with {self.process.wait()}"
+        message = json.loads(self.process.stdout.read(length))
+        if "id" in message and "method" in message:
+            self.requests.append(message)
+            # What the server asks for is granted.
+            self._send({"jsonrpc": "2.0", "id": message["id"], "result": None})
+        elif "method" in message:
+            self.notifications.append(message)
+        return message
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts servers with these variables, and ends them."""
+    servers = []
+
+    def started(env: Mapping[str, str], cwd: Path = tmp_path, command: Any = None) -> Server:
+        command = command or [sys.executable, "-m", "nvm_lsp", "serve"]
+        servers.append(Server(command, cwd, env))
+        return servers[-1].start()
+
+    yield started
+    for server in servers:
+        server.stop()
