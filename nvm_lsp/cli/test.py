@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.cli.arguments import complain, fork_argument
 from nvm_lsp.cli.run import add_build_arguments, build_options, seconds
@@ -35,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only tests whose name fits: words with and, or, not and parentheses",
     )
     parser.add_argument(
+        "--only", metavar="ID", action="append", default=[],
+        help="only the test of this name, as it is printed; may be repeated",
+    )
+    parser.add_argument(
         "-j", dest="jobs", metavar="N", type=_positive, default=1,
         help="run N tests at a time (default: 1)",
     )
@@ -43,6 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only the I-th of N equal parts, for parallel jobs in CI",
     )
     parser.add_argument("--junit", metavar="FILE", help="also write a JUnit report")
+    parser.add_argument(
+        "--coverage", metavar="FILE", help="also write which lines the tests ran, for lcov"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json", action="store_true",
+        help="print a line of JSON for each test when it is over, for editors and scripts",
+    )
+    form.add_argument(
+        "--collect-only", action="store_true",
+        help="print a line of JSON for each test that there is; run none",
+    )
     parser.add_argument(
         "--update", action="store_true",
         help="write what was got into the expectations that failed, and into the gas snapshot",
@@ -74,8 +91,14 @@ def run(arguments: argparse.Namespace) -> int:
     begin = time.monotonic()
     jobs, failed = _collect(list(find_programs(arguments.paths)))
     jobs = [job for job in jobs if arguments.select is None or arguments.select(job.test_id)]
+    if arguments.only:
+        jobs = [job for job in jobs if job.test_id in arguments.only]
     part, parts = arguments.shard
     jobs = jobs[part - 1 :: parts]
+    if arguments.collect_only:
+        for job in jobs:
+            print(json.dumps(_job_json(job)))
+        return 2 if failed else 0
     if not jobs:
         return 2 if failed else complain(
             "no expectations found", "state what a program must do in comments: #= return 0x07"
@@ -83,7 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
     results: list[Result] = []
     for job, result in _results(jobs, _settings(arguments), arguments.jobs):
         results.append(result)
-        _show(result, job, arguments.quiet)
+        if arguments.json:
+            print(json.dumps(_result_json(job, result)), flush=True)
+        else:
+            _show(result, job, arguments.quiet)
     ok = all(result.passed for result in results)
     if arguments.update and not ok:
         ok = _update(results)
@@ -94,7 +120,10 @@ def run(arguments: argparse.Namespace) -> int:
         if compared is None:
             return 2
         ok &= compared
-    _summary(results, time.monotonic() - begin)
+    if arguments.coverage and not _write(arguments.coverage, _coverage(results)):
+        return 2
+    if not arguments.json:
+        _summary(results, time.monotonic() - begin)
     return 2 if failed else 0 if ok else 1
 
 
@@ -108,6 +137,7 @@ class _Job:
     path: str
     index: int
     test_id: str
+    line: int = 0
 
 
 def _collect(paths: Sequence[str]) -> tuple[list[_Job], bool]:
@@ -125,7 +155,12 @@ def _collect(paths: Sequence[str]) -> tuple[list[_Job], bool]:
             print_diagnostics(program.diagnostics)
             continue
         jobs += [
-            _Job(path, index, program.test_id(case))
+            _Job(
+                path, index, program.test_id(case),
+                # Where it stands: what is expected first, or else where its case begins.
+                min((e.place.line for e in expectations if e.place.path == path),
+                    default=max(case.lines[0], 0)),
+            )
             for index, (case, expectations) in enumerate(program.cases)
             if expectations
         ]
@@ -141,6 +176,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(
         arguments.backend, Limits(seconds=arguments.timeout), bool(arguments.gas_snapshot),
         tuple(changes.items()), build_options(arguments), arguments.allow_rpc,
+        coverage=bool(arguments.coverage),
     )
 
 
@@ -200,6 +236,41 @@ def _show(result: Result, job: _Job, quiet: bool) -> None:
         for line in finding.details:
             print(f"      {line}")
     print(f"  the run: {result.outcome}")
+
+
+def _job_json(job: _Job) -> dict[str, Any]:
+    """A test as ``--collect-only`` prints it; lines count from one."""
+    _, _, case = job.test_id.rpartition("::") if "::" in job.test_id else ("", "", None)
+    return {"id": job.test_id, "path": job.path, "case": case, "line": job.line + 1}
+
+
+def _result_json(job: _Job, result: Result) -> dict[str, Any]:
+    """A test's result as ``--json`` prints it; lines and columns count from one."""
+    return {
+        **_job_json(job),
+        "passed": result.passed,
+        "problem": result.problem or None,
+        "outcome": result.outcome,
+        "gas": {"used": result.gas_used, "native": result.native},
+        "findings": [
+            {
+                "path": finding.expectation.place.path,
+                "line": finding.expectation.place.line + 1,
+                "column": finding.expectation.start + 1,
+                "passed": finding.passed,
+                "expected": finding.expected,
+                "got": finding.got,
+                "details": list(finding.details),
+            }
+            for finding in result.findings
+        ],
+    }
+
+
+def _coverage(results: Sequence[Result]) -> str:
+    from nvm_lsp.runner.trace_formats import lcov_text, merged  # noqa: PLC0415
+
+    return lcov_text(merged(r.covered for r in results if r.covered is not None))
 
 
 def _place(expectation: Expectation) -> str:

@@ -23,6 +23,7 @@ from nvm_lsp.runner.expectations import (
 from nvm_lsp.runner.probes import ConstantNames, Place, Plan
 from nvm_lsp.runner.run import Request, Run, run
 from nvm_lsp.runner.scenario_reader import Case, read_cases
+from nvm_lsp.runner.trace_formats import Coverage, coverage
 from nvm_lsp.runner.world import Limits
 
 __all__ = ["Program", "Result", "Settings", "Verdict", "find_programs", "load_program", "run_case"]
@@ -38,6 +39,7 @@ class Settings:
     changes: tuple[tuple[str, object], ...] = ()
     options: frozenset[str] = frozenset()
     trust_rpc: bool = False
+    coverage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a case: findings, the run's end in words, its gas."""
+    """What became of a case: findings, the run's end in words, its gas, the lines that ran."""
 
     test_id: str
     path: str
@@ -63,6 +65,7 @@ class Result:
     gas_used: int
     native: int | None
     problem: str = ""
+    covered: Coverage | None = None
 
     @property
     def passed(self) -> bool:
@@ -168,12 +171,17 @@ def run_case(
     test_id = program.test_id(case)
     try:
         result: Run = run(request)
+        if result.execution.missing and not all(
+            finding.passed for finding in check(result, expectations, {})
+        ):
+            result = run(replace(request, steps=True))  # where it failed, only its steps tell
     except ValueError as error:
         return Result(test_id, program.path, (), "", 0, None, str(error))
     seen = dict(zip(indexes, result.seen, strict=True))
     return Result(
         test_id, program.path, check(result, expectations, seen),
         _outcome(result, program.assembly), result.gas_used, result.native,
+        covered=coverage(result, program.assembly) if settings.coverage else None,
     )
 
 

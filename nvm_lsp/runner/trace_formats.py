@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TextIO
@@ -17,7 +17,9 @@ from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.runner.guest_trace import Step
 from nvm_lsp.runner.run import Run
 
-__all__ = ["Lines", "TraceWriter", "lcov", "speedscope"]
+__all__ = [
+    "Coverage", "Lines", "TraceWriter", "coverage", "lcov", "lcov_text", "merged", "speedscope",
+]
 
 _JUMPI = 0x57
 
@@ -218,8 +220,19 @@ def _costs(run: Run) -> Iterator[tuple[Step, int]]:
 # lcov ---------------------------------------------------------------------------------------------
 
 
-def lcov(run: Run, assembly: Assembly) -> str:
-    """Which lines ran and how often, and how often each JUMPI jumped or did not (lcov 1.x)."""
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How often lines ran and JUMPIs jumped or did not, by file and one-based line.
+
+    ``jumps`` are pairs of taken and not taken.
+    """
+
+    lines: Mapping[str, Mapping[int, int]]
+    jumps: Mapping[str, Mapping[int, tuple[int, int]]]
+
+
+def coverage(run: Run, assembly: Assembly) -> Coverage:
+    """What a run covered of its program and of the files that it includes."""
     hits, branches = _hits(run)
     by_file: dict[str, dict[int, int]] = {}
     jumps: dict[str, dict[int, tuple[int, int]]] = {}
@@ -233,10 +246,37 @@ def lcov(run: Run, assembly: Assembly) -> str:
             taken, missed = branches.get(pc, (0, 0))
             before = jumps.setdefault(path, {}).get(line, (0, 0))
             jumps[path][line] = (before[0] + taken, before[1] + missed)
+    return Coverage(by_file, jumps)
+
+
+def merged(parts: Iterable[Coverage]) -> Coverage:
+    """What several runs covered together."""
+    by_file: dict[str, dict[int, int]] = {}
+    jumps: dict[str, dict[int, tuple[int, int]]] = {}
+    for part in parts:
+        for path, lines in part.lines.items():
+            counts = by_file.setdefault(path, {})
+            for line, count in lines.items():
+                counts[line] = counts.get(line, 0) + count
+        for path, found in part.jumps.items():
+            ways = jumps.setdefault(path, {})
+            for line, (taken, missed) in found.items():
+                before = ways.get(line, (0, 0))
+                ways[line] = (before[0] + taken, before[1] + missed)
+    return Coverage(by_file, jumps)
+
+
+def lcov(run: Run, assembly: Assembly) -> str:
+    """Which lines ran and how often, and how often each JUMPI jumped or did not (lcov 1.x)."""
+    return lcov_text(coverage(run, assembly))
+
+
+def lcov_text(covered: Coverage) -> str:
+    """Coverage as lcov 1.x has it."""
     out = ["TN:"]
-    for path, lines in by_file.items():
+    for path, lines in covered.lines.items():
         out.append(f"SF:{path}")
-        found = jumps.get(path, {})
+        found = covered.jumps.get(path, {})
         for line, counts in sorted(found.items()):
             for branch, count in enumerate(counts):
                 shown = str(count) if lines[line] else "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -125,3 +126,24 @@ def test_scenarios_and_expectations_from_a_toml_file(nvm, tmp_path) -> None:
     check(nvm, tmp_path, text + "#= return", code=2, parts=("cases.toml:1:1: error[SCN001]",))
     (tmp_path / "cases.toml").write_text("[broken")
     check(nvm, tmp_path, text, code=2, parts=("p.easm:1:", "this is no TOML"))
+
+
+def test_a_line_of_json_for_each_test_and_what_they_cover(nvm, tmp_path) -> None:
+    listed = [json.loads(row) for row in check(
+        nvm, tmp_path, CASES, "--collect-only", code=0
+    ).splitlines()]
+    assert [(row["id"], row["case"], row["line"]) for row in listed] == [
+        ("p.easm::small", "small", 4), ("p.easm::big", "big", 7),
+    ]
+    failing = CASES.replace("return 107", "return 1") + "never:\nSTOP\n"
+    out = check(
+        nvm, tmp_path, failing, "--json", "--only", "p.easm::big", "--coverage", "lcov.info", code=1
+    )
+    (row,) = map(json.loads, out.splitlines())
+    assert row["passed"] is False
+    wrong = [finding for finding in row["findings"] if not finding["passed"]]
+    assert [(f["line"], f["expected"], f["got"]) for f in wrong] == [(7, "return 1", "return 107")]
+    covered = (tmp_path / "lcov.info").read_text()
+    assert "SF:p.easm" in covered
+    assert "DA:9,1" in covered
+    assert "DA:18,0" in covered  # never: is not reached
