@@ -527,6 +527,7 @@ def opcode_by_code(code: int) -> Opcode | None:
     return _by_code().get(code)
 
 
+@lru_cache(maxsize=4096)  # an editor asks again for each line with a slip, at every key
 def nearest_mnemonics(name: str, fork: str = DEFAULT_FORK) -> tuple[str, ...]:
     """Up to three mnemonics of ``fork`` that look like ``name``, best first."""
     if len(name) > _LONGEST_GUESS:
@@ -598,3 +599,4 @@ def _put_in_order(rows: dict[str, _Value], key: Callable[[_Value], int]) -> None
 def _forget() -> None:
     instruction_set.cache_clear()
     _by_code.cache_clear()
+    nearest_mnemonics.cache_clear()
