@@ -108,13 +108,21 @@ class Analysis:
         return Pictures(
             self.flow,
             Sources(
-                self._operand,
-                {offset: name for name, offset in assembly.labels().items()},
+                self.operand,
+                self._labels,
                 {**assembly.symbols.constants, **assembly.labels()},
                 assembly.source_map.trail,
             ),
             self.comments,
         )
+
+    @cached_property
+    def _labels(self) -> dict[int, str]:
+        return {offset: name for name, offset in self.assembly.labels().items()}
+
+    def label_at(self, pc: int) -> str | None:
+        """The name of the label at an offset."""
+        return self._labels.get(pc)
 
     def blocks(self) -> Iterator[Block]:
         """The blocks that are known to be entered, in order."""
@@ -269,7 +277,7 @@ class Analysis:
         data = memory.read(offset, 32)
         return "?" if data is None else f"{int.from_bytes(data, 'big'):#x}"
 
-    def _operand(self, pc: int) -> str | None:
+    def operand(self, pc: int) -> str | None:
         """The text of a push's operand where it is more telling than its value."""
         line = self.assembly.source_map.line(pc)
         statement = line.statement if line is not None else None

@@ -17,10 +17,19 @@ from nvm_lsp.opcodes import FORKS, Opcode, opcode_by_code
 
 __all__ = ["FREE", "Gas", "Overhead", "block_gas", "instruction_gas", "prices", "program_gas"]
 
-#: Least and most gas that interpretation adds to an opcode, by code.
-Overhead = Mapping[int, tuple[int, int]]
-
 _WORD = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """What interpretation adds: least and most gas by opcode, and the gas of an empty program.
+
+    ``memory`` is how many bytes of memory lie below the program's, which expansion is paid from.
+    """
+
+    by_code: Mapping[int, tuple[int, int]]
+    start: int = 0
+    memory: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ def instruction_gas(step: Step, fork: str, overhead: Overhead | None = None) -> 
     if name in _UNITS:
         gas += _units(step, *_UNITS[name])
     if name in _RANGES:
-        gas += _memory(step, _RANGES[name])
+        gas += _memory(step, _RANGES[name], overhead.memory if overhead is not None else 0)
     if name in _ACCOUNTS and berlin:
         gas += Gas(0, 2500, (_COLD_ACCOUNT,))
     elif name == "SLOAD" and berlin:
@@ -114,8 +123,8 @@ def instruction_gas(step: Step, fork: str, overhead: Overhead | None = None) -> 
         gas += _call(step, name, berlin)
     elif name in ("CREATE", "CREATE2"):
         gas += Gas(0, None, ("the deployment",))
-    if overhead is not None and step.code in overhead:
-        gas += Gas(*overhead[step.code])
+    if overhead is not None and step.code in overhead.by_code:
+        gas += Gas(*overhead.by_code[step.code])
     return gas
 
 
@@ -140,6 +149,11 @@ def program_gas(flow: ControlFlow, fork: str, overhead: Overhead | None = None) 
 
     ``most`` is None where a loop, or a price, has no bound, or a jump's destination is not known.
     """
+    start = overhead.start if overhead is not None else 0
+    return Gas(start, start) + _program_gas(flow, fork, overhead)
+
+
+def _program_gas(flow: ControlFlow, fork: str, overhead: Overhead | None) -> Gas:
     if not flow.blocks:
         return FREE
     gas = {s: block_gas(b, fork, overhead) for s, b in flow.blocks.items() if b.reachable}
@@ -185,7 +199,7 @@ def _units(step: Step, index: int, gas: int, unit: int, what: str) -> Gas:
     return Gas(cost, cost)
 
 
-def _memory(step: Step, ranges: tuple[tuple[int, int | None], ...]) -> Gas:
+def _memory(step: Step, ranges: tuple[tuple[int, int | None], ...], below: int) -> Gas:
     """Expansion: at most what it costs from empty memory (Yellow Paper, appendix H, C_mem)."""
     highest = 0
     for offset_index, size_index in ranges:
@@ -198,7 +212,7 @@ def _memory(step: Step, ranges: tuple[tuple[int, int | None], ...]) -> Gas:
         offset = _constant(step, offset_index)
         if size is None or offset is None:
             return Gas(0, None, ("memory expansion",))
-        highest = max(highest, offset + size)
+        highest = max(highest, below + offset + size)
     words = -(-highest // _WORD)
     cost = 3 * words + words * words // 512
     return Gas(0, cost, ("memory expansion",)) if cost else FREE

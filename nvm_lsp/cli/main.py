@@ -27,6 +27,7 @@ COMMANDS = {
     "disasm": "disassemble bytecode to easm",
     "lint": "check programs for flaws",
     "fmt": "format easm source",
+    "cfg": "show a program's control flow, with stack heights and gas",
     "verify": "check that programs equal the bytecode written elsewhere",
     "import": "translate a program of another assembler to easm",
     "explain": "explain a diagnostic's code or an opcode",

@@ -12,10 +12,11 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import cast
 
-from nvm_lsp.kernel.image import Build
-from nvm_lsp.opcodes import lineage
+from nvm_lsp.analysis.gas import Overhead
+from nvm_lsp.kernel.image import Build, image
+from nvm_lsp.opcodes import lineage, opcode_by_name
 
-__all__ = ["CLASSES", "EMPTY", "PREDECESSOR", "build_key", "overheads"]
+__all__ = ["CLASSES", "EMPTY", "PREDECESSOR", "build_key", "overhead", "overheads"]
 
 #: The gas of a run of no code at all, nothing taken off.
 EMPTY = "empty guest, total"
@@ -110,6 +111,26 @@ def overheads(build: Build) -> Mapping[str, int]:
     figures = _figures()
     keys = (build_key(replace(build, fork=fork)) for fork in lineage(build.fork))
     return next(figures[key] for key in keys if key in figures)
+
+
+@lru_cache(maxsize=16)
+def overhead(build: Build) -> Overhead:
+    """What interpretation adds, for a static estimate.
+
+    A jump's figure holds its JUMPDEST's, which then adds nothing; so a JUMPDEST adds nothing or,
+    where code runs into it, its own.
+    """
+    ranges: dict[int, tuple[int, int]] = {}
+    for name, gas in overheads(build).items():
+        for opcode in CLASSES.get(name, ()):
+            row = opcode_by_name(opcode)
+            if row is not None:
+                least, most = ranges.get(row.code, (gas, gas))
+                ranges[row.code] = (min(least, gas), max(most, gas))
+    jumpdest = opcode_by_name("JUMPDEST")
+    if jumpdest is not None and jumpdest.code in ranges:
+        ranges[jumpdest.code] = (0, ranges[jumpdest.code][1])
+    return Overhead(ranges, overheads(build)[EMPTY], image(build).layout.base)
 
 
 @lru_cache(maxsize=1)
