@@ -5,10 +5,13 @@ Judged by `%include` lines alone, whatever their conditions, so that files with 
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pygls.exceptions import JsonRpcException
 
 from nvm_lsp.assembler import Unreadable
 from nvm_lsp.assembler.references import Occurrence, Target, occurrences
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
 
-__all__ = ["Found", "ProgramFiles", "includes_of", "range_json"]
+__all__ = ["Found", "ProgramFiles", "includes_of", "range_json", "read_workspace"]
+
+_CONTENT_MODIFIED = -32801  # LSP 3.17, ErrorCodes.ContentModified
+#: Seconds after which reading lets others have their turn.
+_TURN = 0.01
 
 #: Files of programs that are followed, those in the folders and what they include.
 _MAX_FILES = 10_000
@@ -32,6 +39,29 @@ class Found(NamedTuple):
     path: str
     tree: SyntaxTree
     occurrence: Occurrence
+
+
+async def read_workspace(server: NvmServer, uri: str | None = None) -> None:
+    """Reads the files of the workspace, so that a `ProgramFiles` made next finds them read.
+
+    The first time takes long where they are many: others have their turn, and it can be cancelled.
+
+    Raises:
+        JsonRpcException: the document of that URI has changed meanwhile.
+    """
+    documents = server.documents.documents
+    before = documents[uri].version if uri in documents else None
+    files = ProgramFiles(server)
+    loop = asyncio.get_running_loop()
+    turn = loop.time() + _TURN
+    for path in server.documents.files():
+        if path is not None:
+            files.tree(path)
+        if loop.time() > turn:
+            await asyncio.sleep(0)
+            turn = loop.time() + _TURN
+    if uri in documents and documents[uri].version != before:
+        raise JsonRpcException("the text has changed, so this is asked in vain", _CONTENT_MODIFIED)
 
 
 class ProgramFiles:
@@ -48,6 +78,9 @@ class ProgramFiles:
         self._open: dict[str, OpenDocument] = {
             opened.document.path: opened for opened in self.workspace.documents.values()
         }
+        self._trees: dict[str, SyntaxTree | None] = {
+            path: opened.tree for path, opened in self._open.items()
+        }
 
     def all(self) -> list[str]:
         """Paths of all open documents, then of the easm files in the folders."""
@@ -56,9 +89,10 @@ class ProgramFiles:
 
     def tree(self, path: str) -> SyntaxTree | None:
         """A file's tree, None if it cannot be read."""
-        opened = self._open.get(path)
-        tree = opened.tree if opened is not None else self.loader.source(path)
-        return None if isinstance(tree, Unreadable) else tree
+        if path not in self._trees:
+            tree = self.loader.source(path)
+            self._trees[path] = None if isinstance(tree, Unreadable) else tree
+        return self._trees[path]
 
     def uri(self, path: str) -> str:
         """A file's URI, spelled as the editor spells it if it is open."""
@@ -66,11 +100,16 @@ class ProgramFiles:
         return opened.uri if opened is not None else uri_of(path)
 
     def exists(self, path: str) -> bool:
-        return path in self._open or os.path.isfile(path)
+        """Whether there is such a file among those that may be read."""
+        return path in self._open or (self._readable.allows(path) and os.path.isfile(path))
 
     def is_editable(self, path: str) -> bool:
         """Whether a file is open or lies in the workspace's folders, links resolved."""
         return path in self._open or self._folders.allows(path)
+
+    @cached_property
+    def _readable(self) -> Boundary:
+        return self.workspace.boundary()
 
     @cached_property
     def _folders(self) -> Boundary:
@@ -105,14 +144,28 @@ class ProgramFiles:
                         work.append(file)
         return list({**found, **others} if every else found)
 
-    def occurrences(self, path: str, tree: SyntaxTree, target: Target) -> Iterator[Found]:
+    def occurrences(self, path: str, target: Target) -> Iterator[Found]:
         """All places that mean a target of a file, in it and in the programs it belongs to."""
         files = [path] if target.scope is not None else self.sharing(path, target)
+        yield from self._in(files, target)
+
+    def definitions(self, path: str, target: Target) -> list[Found]:
+        """The definitions of a target, those near by if there are any.
+
+        Near by are the file, what it includes, and open files: the others need not be read.
+        """
+        near = [path] if target.scope is not None else [path, *self.around(path)]
+        found = [p for p in self._in(dict.fromkeys(near), target) if p.occurrence.is_definition]
+        if found or target.scope is not None:
+            return found
+        return [p for p in self.occurrences(path, target) if p.occurrence.is_definition]
+
+    def _in(self, files: Iterable[str], target: Target) -> Iterator[Found]:
         for file in files:
-            here = tree if file == path else self.tree(file)
-            if here is not None:
-                for occurrence in occurrences(here, target):
-                    yield Found(file, here, occurrence)
+            tree = self.tree(file)
+            if tree is not None:
+                for occurrence in occurrences(tree, target):
+                    yield Found(file, tree, occurrence)
 
     def around(self, path: str) -> dict[str, None]:
         """The files that make programs with a file, judged by it and by the open ones alone."""

@@ -19,7 +19,7 @@ from nvm_lsp.assembler.references import (
 )
 from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, entry_at, outline
 from nvm_lsp.server.paths import path_of
-from nvm_lsp.server.program_files import Found, ProgramFiles, range_json
+from nvm_lsp.server.program_files import Found, ProgramFiles, range_json, read_workspace
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
 
@@ -43,9 +43,10 @@ class _Code(NamedTuple):
     entry: Entry | None
 
 
-def prepare(
+async def prepare(
     server: NvmServer, params: lsp.CallHierarchyPrepareParams
 ) -> list[dict[str, Any]] | None:
+    await read_workspace(server, params.text_document.uri)
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return None
@@ -56,20 +57,21 @@ def prepare(
     target = target_of(opened.tree, occurrence)
     path = opened.document.path
     files = ProgramFiles(server)
-    items = [_item(files, code) for code in _definitions(files, path, opened.tree, target)]
+    items = [_item(files, code) for code in _definitions(files, path, target)]
     return items or None
 
 
-def incoming(
+async def incoming(
     server: NvmServer, params: lsp.CallHierarchyIncomingCallsParams
 ) -> list[dict[str, Any]]:
+    await read_workspace(server)
     files = ProgramFiles(server)
     code = _code(files, params.item)
     if code is None or code.entry is None:
         return []
     target = target_of(code.tree, code.entry.definition)
     callers: dict[tuple[str, int], tuple[_Code, list[dict[str, Any]]]] = {}
-    for place in files.occurrences(code.path, code.tree, target):
+    for place in files.occurrences(code.path, target):
         if not _is_call(place.tree, place.occurrence):
             continue
         entry = entry_at(place.tree, place.occurrence.line)
@@ -82,9 +84,10 @@ def incoming(
     ]
 
 
-def outgoing(
+async def outgoing(
     server: NvmServer, params: lsp.CallHierarchyOutgoingCallsParams
 ) -> list[dict[str, Any]]:
+    await read_workspace(server)
     files = ProgramFiles(server)
     code = _code(files, params.item)
     if code is None:
@@ -98,17 +101,17 @@ def outgoing(
         called.setdefault(target, []).append(files.range_json(place))
     answer = []
     for target, ranges in called.items():
-        found = next(iter(_definitions(files, code.path, code.tree, target)), None)
+        found = next(iter(_definitions(files, code.path, target)), None)
         if found is not None:
             answer.append({"to": _item(files, found), "fromRanges": ranges})
     return answer
 
 
 def _definitions(
-    files: ProgramFiles, path: str, tree: SyntaxTree, target: Target
+    files: ProgramFiles, path: str, target: Target
 ) -> Iterator[_Code]:
     """The code that a target stands for."""
-    for place in files.occurrences(path, tree, target):
+    for place in files.definitions(path, target):
         if place.occurrence.kind in _CALLABLE:
             entry = _entry(place.tree, place.occurrence.line)
             if entry is not None:

@@ -43,11 +43,7 @@ def _answer(
         return _included_file(files, opened, position)
     target = target_of(opened.tree, occurrence)
     path = opened.document.path
-    found = [
-        place
-        for place in files.occurrences(path, opened.tree, target)
-        if place.occurrence.is_definition
-    ]
+    found = files.definitions(path, target)
     if not every and len(found) > 1:
         found = in_force(server.documents.assembly(opened), target, found)
     return [files.location_json(place) for place in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.references import occurrence_at, target_of
-from nvm_lsp.server.program_files import ProgramFiles
+from nvm_lsp.server.program_files import ProgramFiles, read_workspace
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["handle"]
 
 
-def handle(server: NvmServer, params: lsp.ReferenceParams) -> list[dict[str, Any]]:
+async def handle(server: NvmServer, params: lsp.ReferenceParams) -> list[dict[str, Any]]:
+    await read_workspace(server, params.text_document.uri)
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return []
@@ -27,6 +28,6 @@ def handle(server: NvmServer, params: lsp.ReferenceParams) -> list[dict[str, Any
     files = ProgramFiles(server)
     return [
         files.location_json(found)
-        for found in files.occurrences(opened.document.path, opened.tree, target)
+        for found in files.occurrences(opened.document.path, target)
         if params.context.include_declaration or not found.occurrence.is_definition
     ]

@@ -24,7 +24,7 @@ from nvm_lsp.assembler.references import (
     target_of,
 )
 from nvm_lsp.opcodes import opcode_by_name
-from nvm_lsp.server.program_files import Found, ProgramFiles, range_json
+from nvm_lsp.server.program_files import Found, ProgramFiles, range_json, read_workspace
 from nvm_lsp.source import Position
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax.parser import directives, terminals
@@ -39,7 +39,8 @@ __all__ = ["handle", "name_problem", "prepare"]
 _REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
 
 
-def prepare(server: NvmServer, params: lsp.PrepareRenameParams) -> dict[str, Any] | None:
+async def prepare(server: NvmServer, params: lsp.PrepareRenameParams) -> dict[str, Any] | None:
+    await read_workspace(server, params.text_document.uri)
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return None
@@ -51,7 +52,7 @@ def prepare(server: NvmServer, params: lsp.PrepareRenameParams) -> dict[str, Any
             raise _refusal(reason)
         return None
     path = opened.document.path
-    _places(ProgramFiles(server), path, opened.tree, target_of(opened.tree, occurrence))
+    _places(ProgramFiles(server), path, target_of(opened.tree, occurrence))
     return {
         "range": range_json(
             server, opened.tree, occurrence.line, occurrence.start, occurrence.end
@@ -60,7 +61,8 @@ def prepare(server: NvmServer, params: lsp.PrepareRenameParams) -> dict[str, Any
     }
 
 
-def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] | None:
+async def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] | None:
+    await read_workspace(server, params.text_document.uri)
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return None
@@ -77,7 +79,7 @@ def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] | None
         raise _refusal(problem)
     path = opened.document.path
     files = ProgramFiles(server)
-    places = _places(files, path, opened.tree, target)
+    places = _places(files, path, target)
     if new != target.name:
         _refuse_clashes(files, path, opened.tree, target, new, places)
     edits: dict[str, list[dict[str, Any]]] = {}
@@ -128,15 +130,13 @@ def _why_no_name(tree: SyntaxTree, position: Position) -> str:
     return ""
 
 
-def _places(
-    files: ProgramFiles, path: str, tree: SyntaxTree, target: Target
-) -> list[Found]:
+def _places(files: ProgramFiles, path: str, target: Target) -> list[Found]:
     """All places to change.
 
     Raises:
         JsonRpcException: not all of them can be, or nothing defines the name.
     """
-    places = list(files.occurrences(path, tree, target))
+    places = list(files.occurrences(path, target))
     if not any(place.occurrence.is_definition for place in places):
         raise _refusal(f"{target.name} is defined nowhere in this workspace, so its other uses "
                        "cannot be found")

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, outline
-from nvm_lsp.server.program_files import ProgramFiles, range_json
+from nvm_lsp.server.program_files import ProgramFiles, range_json, read_workspace
 from nvm_lsp.syntax import SyntaxTree
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ __all__ = ["handle", "score"]
 _MAX_RESULTS = 500
 
 
-def handle(server: NvmServer, params: lsp.WorkspaceSymbolParams) -> list[dict[str, Any]]:
+async def handle(server: NvmServer, params: lsp.WorkspaceSymbolParams) -> list[dict[str, Any]]:
+    await read_workspace(server)
     query = params.query.strip().lstrip("%@.")
     found: list[tuple[int, str, str, SyntaxTree, Entry, str]] = []
     files = ProgramFiles(server)
