@@ -227,18 +227,27 @@ class SourceMap:
 
         Unlike `pcs` it looks at that line only, so it is quick for one line of a long file.
         """
+        for _, pc, size, is_data in self.items_between(path, line, line + 1):
+            yield pc, size, is_data
+
+    def items_between(
+        self, path: str, first: int, stop: int
+    ) -> Iterator[tuple[int, int, int, bool]]:
+        """What lines emit, ``stop`` not among them: line, offset, size, whether it is data."""
         for index, piece in enumerate(self.program.pieces):
-            local = line - piece.line
-            if piece.context.path != path or not piece.low <= local < piece.high:
+            low, high = max(first - piece.line, piece.low), min(stop - piece.line, piece.high)
+            if low >= high or piece.context.path != path:
                 continue
             fragment, offsets = self.program.fragments[index], self._offsets(index)
             end = (
                 self.layout.starts[index] + len(fragment.code) + self.layout.prefixes[index][-1]
             )
-            low, high = bisect_left(fragment.lines, local), bisect_right(fragment.lines, local)
-            for item in range(low, high):
+            for item in range(
+                bisect_left(fragment.lines, low), bisect_left(fragment.lines, high)
+            ):
                 following = offsets[item + 1] if item + 1 < len(offsets) else end
-                yield offsets[item], following - offsets[item], item in fragment.data
+                pc = offsets[item]
+                yield fragment.lines[item] + piece.line, pc, following - pc, item in fragment.data
 
     def entries(self) -> Iterator[tuple[int, int, bool, Origin]]:
         """Every instruction and run of data: offset, size, whether it is data, origin."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcException
 
-from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler import Assembly, Origin
 from nvm_lsp.diagnostics import Severity
 from nvm_lsp.runner.prepare import prepare
 from nvm_lsp.runner.probes import Plan
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.service import RunFailedError
 from nvm_lsp.server.protocol import REQUEST_FAILED
+from nvm_lsp.server.run_lines import LineRun, Moves, by_line
+from nvm_lsp.server.run_progress import run_progress
 from nvm_lsp.server.workspace import OpenDocument
 
 if TYPE_CHECKING:
@@ -27,10 +31,17 @@ _MAX_STEPS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run's result and the version of the text that it belongs to."""
+    """A run's result and the version of the text that it belongs to.
+
+    ``lines`` is what it did line by line, ``origin`` where it ended; both have the lines of that
+    text, which ``moves`` tells the present place of.
+    """
 
     version: int
     json: dict[str, Any]
+    lines: dict[int, LineRun] = field(default_factory=dict)
+    origin: Origin | None = None
+    moves: Moves = field(default_factory=Moves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +55,15 @@ class Trace:
 
 
 class Runs:
-    """Runs programs for one client; ``results`` and ``traces`` are the last ones by URI."""
+    """Runs programs for one client.
+
+    ``results`` and ``traces`` are the last ones by URI, ``previous`` the results before those.
+    """
 
     def __init__(self, server: NvmServer) -> None:
         self._server = server
         self.results: dict[str, Result] = {}
+        self.previous: dict[str, Result] = {}
         self.traces: dict[str, Trace] = {}
 
     async def run(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -59,15 +74,33 @@ class Runs:
         """
         opened, assembly, request = self.program(uri, options)
         version = opened.version
-        try:
-            result = await self._server.service.run(request, owner=uri)
-        except RunFailedError as error:
-            raise JsonRpcException(str(error), REQUEST_FAILED) from error
+        before = opened.document.lines
+        name = os.path.basename(opened.document.path)
+        async with run_progress(self._server, f"Running {name}", options.get("token")) as progress:
+            try:
+                result = await self._server.service.run(request, owner=uri, progress=progress)
+            except RunFailedError as error:
+                raise JsonRpcException(str(error), REQUEST_FAILED) from error
         _add_lines(result, assembly)
-        if uri in self._server.documents.documents:
-            self.results[uri] = Result(version, result)
+        still_open = self._server.documents.documents.get(uri)
+        if still_open is not None:
+            last = result["last"]
+            origin = assembly.source_map.origin(last["pc"]) if last else None
+            made = Result(version, result, by_line(result, assembly), origin)
+            made.moves.note(before, still_open.document.lines)  # edits while it ran
+            if uri in self.results:
+                self.previous[uri] = self.results[uri]
+            self.results[uri] = made
             self._server.refresh_inlay_hints()
+            self._server.diagnoser.schedule(uri)
         return result
+
+    def changed(self, uri: str, before: Sequence[str], after: Sequence[str]) -> None:
+        """The text of a program has changed: what is known of its lines moves with them."""
+        for results in (self.results, self.previous):
+            known = results.get(uri)
+            if known is not None:
+                known.moves.note(before, after)
 
     async def run_saved(self, uri: str) -> None:
         """Runs a program that was saved; one with errors is left alone."""
@@ -104,6 +137,7 @@ class Runs:
     def forget(self, uri: str) -> None:
         """A program was closed: nothing of its runs is kept."""
         self.results.pop(uri, None)
+        self.previous.pop(uri, None)
         self.traces.pop(uri, None)
 
     def program(
@@ -153,6 +187,7 @@ class Runs:
 
 def _add_lines(result: dict[str, Any], assembly: Assembly) -> None:
     """Fills in the lines, which the worker, having no source, could not."""
-    for row in (*result["snapshots"], *([result["last"]] if result["last"] else [])):
+    ends = [result["last"]] if result["last"] else []
+    for row in (*result["snapshots"], *result["writers"], *ends):
         origin = assembly.source_map.origin(row["pc"])
         row["line"] = None if origin is None else origin.root_line + 1

@@ -1,45 +1,218 @@
-"""textDocument/inlayHint: the result of the last run at the line where it ended."""
+"""textDocument/inlayHint: stacks, gas and offsets beside the lines, and what the last run did.
+
+What is computed are pure functions of an assembly; what a run did moves along when the text is
+edited, and says that it is older.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from nvm_lsp.analysis.analyzer import Analysis, analyze
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.server.stack_comment_edits import picture_text
+from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
 
+    from nvm_lsp.server.run_lines import LineRun
+    from nvm_lsp.server.runs import Result
     from nvm_lsp.server.server import NvmServer
+    from nvm_lsp.server.workspace import OpenDocument
 
-__all__ = ["handle", "result_label", "run_tooltip"]
+__all__ = ["Hint", "handle", "result_label", "run_hints", "run_tooltip", "static_hints"]
 
 _ROWS_SHOWN = 32
+_LONGEST_STACK = 60
+_LONGEST_VALUE = 48
+#: Said of what an older text did.
+_STALE = "from before the last edits"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A label in a line: at a column, or at the end of the line if that is None."""
+
+    line: int
+    label: str
+    tooltip: str = ""
+    column: int | None = None
+    order: int = 0
 
 
 def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[str, Any]]:
-    uri, first, last = params.text_document.uri, params.range.start.line, params.range.end.line
-    opened, result = server.documents.documents.get(uri), server.results.get(uri)
-    if opened is None or result is None:
+    opened = server.documents.documents.get(params.text_document.uri)
+    settings = server.settings.inlay_hints
+    if opened is None or not settings.enable or not opened.uri.endswith(".easm"):
         return []
-    place = result.json["last"]
-    line = place["line"] - 1 if place is not None and place["line"] is not None else 0
-    if not first <= line <= last or line >= len(opened.document.lines):
-        return []
-    text = opened.document.lines[line].rstrip("\r\n")
+    first = params.range.start.line
+    last = min(params.range.end.line, len(opened.document.lines) - 1)
+    assembly = server.documents.assembly(opened)
+    hints = list(
+        static_hints(
+            assembly, first, last, stack=settings.stack, gas=settings.gas, offsets=settings.offsets
+        )
+    )
+    result = server.results.get(opened.uri)
+    if settings.results and result is not None:
+        hints += run_hints(result, opened, first, last)
+    hints.sort(key=lambda hint: (hint.line, hint.order))
+    return [_to_json(server, opened, hint) for hint in hints]
+
+
+def _to_json(server: NvmServer, opened: OpenDocument, hint: Hint) -> dict[str, Any]:
+    text = opened.document.lines[hint.line].rstrip("\r\n")
+    column = len(text) if hint.column is None else hint.column
+    answer: dict[str, Any] = {
+        "position": {"line": hint.line, "character": server.converter.units(text, column)},
+        "label": hint.label,
+        "paddingLeft": True,
+    }
+    if hint.tooltip:
+        answer["tooltip"] = {"kind": "markdown", "value": hint.tooltip}
+    return answer
+
+
+# Before a run -------------------------------------------------------------------------------------
+
+
+def static_hints(
+    assembly: Assembly,
+    first: int,
+    last: int,
+    *,
+    stack: bool = True,
+    gas: bool = True,
+    offsets: bool = True,
+) -> Iterator[Hint]:
+    """What is known of lines without a run: stack after each, gas of blocks, offsets of labels.
+
+    With errors in the program, only offsets are known.
+    """
+    path = assembly.program.root.path
+    tree = assembly.program.root.tree
+    last = min(last, tree.line_count - 1)
+    if offsets:
+        yield from _offsets(assembly, first, last)
+    if not (stack or gas) or not assembly.ok or not assembly.bytecode:
+        return
+    analysis = analyze(assembly)
+    ends: dict[int, int] = {}
+    begins: dict[int, list[int]] = {}
+    for line, pc, size, is_data in assembly.source_map.items_between(path, first, last + 1):
+        if size and not is_data:
+            ends[line] = pc
+            begins.setdefault(line, []).append(pc)
+    if gas:
+        for line, pcs in begins.items():
+            yield from _block_hints(analysis, line, pcs)
+    if stack:
+        for line, pc in ends.items():
+            comment = tree.line(line).comment
+            if comment is None or comment.kind != "stack":
+                yield from _stack_hint(analysis, line, pc)
+
+
+def _offsets(assembly: Assembly, first: int, last: int) -> Iterator[Hint]:
+    tree, labels = assembly.program.root.tree, assembly.layout.labels
+    for number in range(first, last + 1):
+        statement = tree.line(number).statement
+        if isinstance(statement, t.Label | t.PositionLabel | t.Table):
+            symbol = assembly.symbols.find(statement.name.text)
+            place = symbol.location if symbol is not None else None
+            if place is None or place.path != tree.path or place.span.start.line != number:
+                continue  # a macro's own, or defined a second time
+            offset = labels.get(statement.name.text)
+            if offset is not None:
+                yield Hint(number, f"{offset:#06x}", f"offset {offset:,}", statement.end, 0)
+
+
+def _block_hints(analysis: Analysis, line: int, pcs: list[int]) -> Iterator[Hint]:
+    blocks = analysis.flow.blocks
+    for pc in pcs:
+        block = blocks.get(pc)
+        if block is None or block.summary is None or not block.states:
+            continue
+        cost = analysis.block_gas(block)
+        depends = f"\n\nDepends on: {', '.join(cost.dynamic)}" if cost.dynamic else ""
+        tooltip = (
+            f"Gas of this block natively, from `{block.start:#06x}` to `{block.end:#06x}`; "
+            f"interpretation costs extra gas on the NestedVM.{depends}"
+        )
+        yield Hint(line, f"{cost} gas", tooltip, None, 2)
+        return  # one hint a line; the blocks inside of a macro are its own
+
+
+def _stack_hint(analysis: Analysis, line: int, pc: int) -> Iterator[Hint]:
+    picture = analysis.after(pc)
+    if picture is not None:
+        text = picture_text(picture)
+        whole = text if len(text) <= _LONGEST_STACK else f"{text[: _LONGEST_STACK - 1]}…"
+        yield Hint(line, whole, f"Stack after this line, top first:\n\n`{picture}`", None, 1)
+
+
+# After a run --------------------------------------------------------------------------------------
+
+
+def run_hints(result: Result, opened: OpenDocument, first: int, last: int) -> Iterator[Hint]:
+    """What the last run did in lines: hits, top of the stack and gas, probes, and how it ended."""
     stale = result.version != opened.version
-    return [
-        {
-            "position": {"line": line, "character": server.converter.units(text, len(text))},
-            "label": result_label(result.json, stale),
-            "tooltip": {"kind": "markdown", "value": run_tooltip(result.json)},
-            "paddingLeft": True,
-        }
-    ]
+    place = result.json["last"]
+    end = place["line"] - 1 if place is not None and place["line"] is not None else 0
+    for old, run in result.lines.items():
+        line = result.moves.now(old)
+        if line is not None and first <= line <= last:
+            yield _line_hint(line, run, stale)
+    path = opened.document.path
+    for row in result.json["probes"]:
+        line = result.moves.now(row["line"] - 1) if row["file"] == path else None
+        if line is not None and first <= line <= last:
+            yield _probe_hint(line, row, stale)
+    line = result.moves.now(end)
+    if line is not None and first <= line <= last:
+        label = result_label(result.json, stale)
+        yield Hint(line, label, run_tooltip(result.json), None, 5)
+
+
+def _line_hint(line: int, run: LineRun, stale: bool) -> Hint:
+    top = "" if run.top is None else f" · {_short(run.top)}"
+    label = f"{run.hits:,}x{top} · {run.gas:,} gas"
+    said = f"ran {run.hits:,} times, took {run.gas:,} gas, calls and interpretation included"
+    if run.top is not None:
+        said += f"\n\ntop of the stack after the last time: `{run.top}`"
+    if stale:
+        return Hint(line, f"({label})", f"{said}\n\n*{_STALE}*", None, 3)
+    return Hint(line, label, said, None, 3)
+
+
+def _probe_hint(line: int, row: dict[str, Any], stale: bool) -> Hint:
+    value, error = row["value"], row["error"]
+    if error is not None:
+        label = f"! {error}"
+    elif value is None:
+        label = "not reached"
+    else:
+        label = f"= {_short(value)}" + (f" ({row['hits']:,}x)" if row["hits"] > 1 else "")
+    tooltip = f"`{row['text'].strip()}` = `{value}`" if value is not None else ""
+    if stale:
+        label, tooltip = f"({label})", f"{tooltip}\n\n*{_STALE}*".strip()
+    return Hint(line, label, tooltip, None, 4)
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST_VALUE else (
+        f"{value[: _LONGEST_VALUE - 9]}…{value[-8:]}"
+    )
 
 
 def result_label(result: dict[str, Any], stale: bool) -> str:
     """The hint: outcome, value, gas."""
     gas = result["gas"]["used"]
     outcome = result["outcome"]
-    value = _value(result["return_data"])
+    value = result["decoded"]["reason"] or _value(result["return_data"])
     if result["error"]:
         value = result["error"]
     parts = [outcome + (f" {value}" if value else ""), f"{gas:,} gas"]
@@ -56,6 +229,10 @@ def run_tooltip(result: dict[str, Any]) -> str:
         if gas["native"] is not None and result["kernel"] is not None
         else ""
     )
+    if result["decoded"]["reason"]:
+        lines.append(f"reason `{result['decoded']['reason']}`")
+    if result["decoded"]["detail"]:
+        lines.append(result["decoded"]["detail"])
     lines.append(f"gas {gas['used']:,}{native} · {result['steps']:,} steps")
     lines.append(f"return data `{_shortened(result['return_data'])}`")
     if result["stack"]:

@@ -1,0 +1,120 @@
+"""Inlay hints as an editor shows them: the text with its hints in « »."""
+
+from __future__ import annotations
+
+from lsprotocol import types as lsp
+
+URI = "file:///work/program.easm"
+EVERYTHING = lsp.Range(lsp.Position(0, 0), lsp.Position(1000, 0))
+
+
+async def hints(client, place: lsp.Range = EVERYTHING):
+    return await client.text_document_inlay_hint_async(
+        lsp.InlayHintParams(text_document=lsp.TextDocumentIdentifier(uri=URI), range=place)
+    )
+
+
+async def shown(client, text: str, *without: str) -> list[str]:
+    """The lines of a text with their hints behind them, those that contain a word left out."""
+    lines = text.splitlines()
+    for hint in await hints(client):
+        if not any(word in hint.label for word in without):
+            lines[hint.position.line] += f" «{hint.label}»"
+    return lines
+
+
+async def run(client, **options):
+    return await client.workspace_execute_command_async(
+        lsp.ExecuteCommandParams(command="nvm.run", arguments=[URI, options])
+    )
+
+
+async def edit(client, text: str, version: int):
+    client.text_document_did_change(
+        lsp.DidChangeTextDocumentParams(
+            text_document=lsp.VersionedTextDocumentIdentifier(uri=URI, version=version),
+            content_changes=[lsp.TextDocumentContentChangeWholeDocument(text=text)],
+        )
+    )
+
+
+LOOP = """\
+    PUSH1 3
+again:
+    PUSH1 1
+    SWAP1
+    SUB  #? stack[0]
+    DUP1
+    PUSH again
+    JUMPI
+    STOP  # [..]
+"""
+
+
+async def test_stacks_gas_and_offsets_before_a_run(client, open_text):
+    await open_text("PUSH1 3\nPUSH1 4\nADD  # [sum]\nthe_end:\nSTOP\n# é\n", URI)
+    lines = await shown(client, "PUSH1 3\nPUSH1 4\nADD\nthe_end:\nSTOP\n# é\n")
+    assert lines == [
+        "PUSH1 3 «[0x3]» «9 gas»",
+        "PUSH1 4 «[0x4, 0x3]»",
+        "ADD",
+        "the_end: «0x0005» «[0x7]» «1 gas»",
+        "STOP «[0x7]»",
+        "# é",
+    ]
+    only = lsp.Range(lsp.Position(1, 0), lsp.Position(1, 3))
+    assert {hint.position.line for hint in await hints(client, only)} == {1}
+
+
+async def test_hits_tops_gas_and_probes_after_a_run(client, open_text):
+    await open_text(LOOP, URI)
+    await run(client, target="evm")
+    lines = await shown(client, LOOP, "[")
+    assert "«3x · 0x2 · 9 gas»" not in lines[0]
+    assert lines[0].endswith("«1x · 0x3 · 3 gas»")
+    assert lines[2].endswith("«3x · 0x1 · 9 gas»")
+    assert "«= 0 (3x)»" in lines[4]
+    assert "«⇒ stop · " in lines[8]
+
+
+async def test_results_move_with_the_text_and_say_that_they_are_older(client, open_text):
+    await open_text(LOOP, URI)
+    await run(client, target="evm")
+    moved = "# new\n# lines\n" + LOOP
+    await edit(client, moved, 2)
+    lines = await shown(client, moved, "[")
+    assert lines[4].endswith("«(3x · 0x1 · 9 gas)»")
+    assert "«(= 0 (3x))»" in lines[6]
+    assert "text changed since" in lines[10]
+    gone = LOOP.replace("    SWAP1\n    SUB  #? stack[0]\n", "    POP\n")
+    await edit(client, gone, 3)
+    lines = await shown(client, gone, "[")
+    assert "= 0" not in "".join(lines)
+    assert "text changed since" in lines[-1]
+
+
+async def test_each_kind_can_be_turned_off(client, open_text):
+    await open_text(LOOP, URI)
+    await run(client, target="evm")
+    kinds = {"stack": "[", "gas": " gas", "offsets": "0x0002", "results": "⇒"}
+    for kind, mark in kinds.items():
+        settings = {"nvm-lsp": {"inlayHints": {kind: False}}}
+        client.workspace_did_change_configuration(
+            lsp.DidChangeConfigurationParams(settings=settings)
+        )
+        labels = [hint.label for hint in await hints(client)]
+        if kind != "gas":
+            assert not any(label.startswith(mark) for label in labels), kind
+        else:
+            assert "3 gas" not in labels
+        others = [m for k, m in kinds.items() if k != kind]
+        assert all(any(m in label for label in labels) for m in others), kind
+
+
+async def test_hints_cope_with_every_text(client, open_text):
+    for text in (
+        "", "😀", "%macro m(\r\n", "l:\r\nl:\r\n", "ADD\nADD\n", "%macro m()\nx:\n%end\n%m()\n"
+    ):
+        await open_text(text, URI)
+        await hints(client)
+    assert not client.log_messages
