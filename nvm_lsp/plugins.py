@@ -80,6 +80,9 @@ _BUILT_IN = {
 _OWN = "nvm-lsp"
 #: Failures after which a plugin is not called any more in this process.
 _PATIENCE = 3
+#: The last frames of a traceback that are kept: a recursion has thousands.
+_FRAMES = 30
+_TRACE_LENGTH = 20_000
 #: Seconds that a call may take: loading, a rule over a program, an answer in the editor.
 _SECONDS_VARIABLE = "NVM_LSP_PLUGIN_SECONDS"
 _SECONDS = 10.0
@@ -531,7 +534,7 @@ def _fail(
     failure = PluginFailure(
         known.label if known is not None else plugin, hook, message,
         _place(error) or _file_of(plugin),
-        "".join(traceback.format_exception(error)), switch and plugin not in _off,
+        _trace(error), switch and plugin not in _off,
     )
     if switch:
         _off.setdefault(plugin, f"it failed in {hook}: {message}")
@@ -549,6 +552,13 @@ def _fail(
         listener(failure)
     if not _listeners:
         log.warning("%s", failure.text, exc_info=error)
+
+
+def _trace(error: BaseException) -> str:
+    """The end of the traceback; a recursion is long, and so may be what an error quotes."""
+    text = "".join(traceback.format_exception(error, limit=-_FRAMES))
+    half = _TRACE_LENGTH // 2
+    return text if len(text) <= _TRACE_LENGTH else f"{text[:half]}\n…\n{text[-half:]}"
 
 
 def _place(error: BaseException) -> str:

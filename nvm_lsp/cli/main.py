@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Trees and programs hold no cycles to speak of; collecting often only costs time that grows
     # with the size of the program.
     gc.set_threshold(200_000, 20, 50)
-    plugins.listen(_tell)
+    name = next((word for word in arguments if not word.startswith("-")), None)
+    plugins.listen(partial(_tell, name))
     try:
         return _run(arguments)
     except plugins.ClashError as error:
@@ -146,12 +147,18 @@ def _add(
     )
 
 
-def _tell(failure: plugins.PluginFailure) -> None:
+def _tell(command: str | None, failure: plugins.PluginFailure) -> None:
     """Says that a plugin failed, where no answer of a command is spoilt by it."""
+    if command == "lint" and failure.hook.startswith("rule "):
+        return  # lint says it with the file that the rule failed on
     from nvm_lsp.plugin_settings import log_file  # noqa: PLC0415 -- only when things went wrong
 
     print(f"nvm-lsp: {failure.text}", file=sys.stderr)
-    print(f"  hint: the traceback is in {log_file()}; try nvm-lsp plugins doctor", file=sys.stderr)
+    if len(plugins.failures()) == 1:
+        print(
+            f"  hint: the traceback is in {log_file()}; try nvm-lsp plugins doctor",
+            file=sys.stderr,
+        )
 
 
 def _internal_error(error: Exception, arguments: list[str]) -> int:
