@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any
 
+from nvm_lsp.runner.jobs import Job
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.worker import encode
 
@@ -84,8 +85,20 @@ class ExecutionService:
         steps: dict[str, Any] = answer["steps"]
         return steps
 
+    async def perform(
+        self, job: Job, *, owner: Hashable = None, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """What a job gives; see `nvm_lsp.runner.jobs.perform`.
+
+        Raises:
+            RunFailedError: there is no result.
+        """
+        answer = await self._answer(job, owner, progress)
+        result: dict[str, Any] = answer["result"]
+        return result
+
     async def _answer(
-        self, request: Request, owner: Hashable, progress: Progress | None
+        self, request: Request | Job, owner: Hashable, progress: Progress | None
     ) -> dict[str, Any]:
         async with self._turns.turn(owner):
             worker = await self._worker()
@@ -167,7 +180,7 @@ class _Worker:
         self.runs = 0
         self.ready = False
 
-    async def ask(self, request: Request, progress: Progress | None) -> dict[str, Any]:
+    async def ask(self, request: Request | Job, progress: Progress | None) -> dict[str, Any]:
         """Sends a request and waits for its answer."""
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nvm_lsp.assembler import Assembly, FileLoader, Unreadable, assemble
+from nvm_lsp.assembler.loader import Loader
 from nvm_lsp.diagnostics import Diagnostic, Problem, Severity
 from nvm_lsp.runner.expectations import (
     Expectation,
@@ -26,7 +27,16 @@ from nvm_lsp.runner.scenario_reader import Case, read_cases
 from nvm_lsp.runner.trace_formats import Coverage, coverage
 from nvm_lsp.runner.world import Limits
 
-__all__ = ["Program", "Result", "Settings", "Verdict", "find_programs", "load_program", "run_case"]
+__all__ = [
+    "Program",
+    "Result",
+    "Settings",
+    "Verdict",
+    "find_programs",
+    "load_program",
+    "of_assembly",
+    "run_case",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,11 @@ def load_program(path: str) -> Program | Verdict:
     if isinstance(tree, Unreadable):
         return Verdict(path, unreadable=tree)
     assembly = assemble(tree, loader=loader)
+    return of_assembly(path, assembly, loader)
+
+
+def of_assembly(path: str, assembly: Assembly, loader: Loader) -> Program | Verdict:
+    """A program that was assembled, with its cases and expectations."""
     found = [d for d in assembly.diagnostics if d.severity is Severity.ERROR]
     if found:
         return Verdict(path, tuple(found))

@@ -20,6 +20,7 @@ import time
 from typing import IO, Any
 
 from nvm_lsp.runner.guest_trace import GuestRecorder
+from nvm_lsp.runner.jobs import Job, perform
 from nvm_lsp.runner.run import Request, run
 from nvm_lsp.runner.run_json import to_json
 from nvm_lsp.runner.step_log import StepLog
@@ -32,8 +33,8 @@ _MEMORY = 4 * 2**30
 _PR_SET_PDEATHSIG = 1
 
 
-def encode(request: Request) -> bytes:
-    """A request as a line for the worker's standard input."""
+def encode(request: Request | Job) -> bytes:
+    """A request, or a job, as a line for the worker's standard input."""
     return base64.b64encode(pickle.dumps(request)) + b"\n"
 
 
@@ -88,6 +89,8 @@ def _warm_up() -> None:
 def _answer(line: bytes, answers: _Answers) -> dict[str, Any]:
     try:
         request = pickle.loads(base64.b64decode(line))
+        if not isinstance(request, Request):
+            return {"result": perform(request, answers.watch)}
         return _run(request, answers)
     except MemoryError:
         return {"error": f"the run took more than {_MEMORY >> 30} GB"}
