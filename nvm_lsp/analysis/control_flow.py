@@ -13,13 +13,14 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from nvm_lsp.analysis.stack import Entry, Result, Summary, Value, constants_of, execute
 from nvm_lsp.opcodes import OPCODES
 
 __all__ = ["STACK_LIMIT", "Block", "ControlFlow", "Fault", "State", "control_flow", "summary_of"]
 
-_JUMPDEST = 0x5B
+_JUMPDEST, _ISZERO, _EQ = 0x5B, 0x15, 0x14
 #: Words of the EVM's stack (Yellow Paper, 9.1).
 STACK_LIMIT = 1024
 #: States that a block is followed with, and heights with the same return addresses in the stack;
@@ -180,6 +181,7 @@ class _Follower:
         self.underflows: dict[int, dict[object, Fault]] = {}
         self.overflows: dict[int, dict[object, Fault]] = {}
         self.summaries: dict[int, Summary] = {}
+        self.branches: dict[int, _Branch] = {}
 
     def follow(self) -> ControlFlow:
         if self.code:
@@ -203,6 +205,7 @@ class _Follower:
             self._run(start, key, self.states[start][key])
 
     def _enter(self, start: int, words: tuple[Word, ...], exact: bool, via: State | None) -> None:
+        self.budget -= len(words) // 8 + 1
         states = self.states.setdefault(start, {})
         jumpdests = self.jumpdests
         addresses = tuple([word for word in words if word in jumpdests]) if words else ()
@@ -227,6 +230,7 @@ class _Follower:
             via.leads_to[old] = None
         if old.words == words and old.exact == exact:
             return
+        self.budget -= 2 * len(words)
         joined, same = _join(old, words, exact, start)
         if not same:
             old.words, old.exact = joined
@@ -266,18 +270,33 @@ class _Follower:
                 for value in summary.out
             ]
         )
-        if ends != "fall":
+        taken = fallen = out
+        may_jump, may_fall = ends != "fall", ends != "jump"
+        if ends == "jumpi":
+            branch = self._branch(start, summary)
+            if branch.condition is not None:
+                known = self._constants(branch.condition, words)
+                may_jump = known != 0
+                may_fall = known is None or 0 in ({known} if isinstance(known, int) else known)
+            taken, fallen = _with(out, branch.if_taken), _with(out, branch.if_not)
+        if may_jump:
             target = summary.target
             if type(target) is not int:
-                self._jump(start, self._constants(target, words), out, exact, state)
+                self._jump(start, self._constants(target, words), taken, exact, state)
             elif target in self.jumpdests:
                 self.targets[start].add(target)
-                self._enter(target, out, exact, state)
+                self._enter(target, taken, exact, state)
             else:
                 self.bad.setdefault(start, set()).add(target)
-        if ends != "jump" and end in self.spans:
+        if may_fall and end in self.spans:
             self.targets[start].add(end)
-            self._enter(end, out, exact, state)
+            self._enter(end, fallen, exact, state)
+
+    def _branch(self, start: int, summary: Summary) -> _Branch:
+        branch = self.branches.get(start)
+        if branch is None:
+            branch = self.branches[start] = _branch_of(summary)
+        return branch
 
     def _made(self, value: Result, words: tuple[Word, ...], start: int) -> Word:
         """What a result is outside of its block: constants, or the identity of its instruction."""
@@ -297,12 +316,14 @@ class _Follower:
         if known is None:
             self.unresolved.add(start)
             return
-        for destination in (known,) if isinstance(known, int) else known:
-            if destination in self.jumpdests:
-                self.targets[start].add(destination)
-                self._enter(destination, out, exact, state)
-            else:
-                self.bad.setdefault(start, set()).add(destination)
+        destinations = {known} if isinstance(known, int) else known
+        good = sorted(destinations & self.jumpdests)
+        for destination in good:
+            self.targets[start].add(destination)
+            self._enter(destination, out, exact, state)
+        # Where ways were joined, words of one may stand where another has a return address.
+        if not good and exact:
+            self.bad.setdefault(start, set()).update(destinations)
 
     def _block(self, start: int, complete: bool) -> Block:
         states = tuple(self.states.get(start, {}).values())
@@ -313,6 +334,66 @@ class _Follower:
             tuple(self.underflows.get(start, {}).values()),
             tuple(self.overflows.get(start, {}).values()),
         )
+
+
+#: Words of a stack, counted from its top, and the constants that they are.
+_Facts = tuple[tuple[int, int], ...]
+
+
+class _Branch(NamedTuple):
+    """A JUMPI: its condition if that may be known, and what follows from how it went.
+
+    Compilers join the ways of a success and of a failure and tell them apart again by a word that
+    one of them has tested and the other has pushed; without this, ways would be followed that no
+    execution can go.
+    """
+
+    condition: Value | None
+    if_taken: _Facts
+    if_not: _Facts
+
+
+def _branch_of(summary: Summary) -> _Branch:
+    condition = summary.steps[-1].inputs[1]
+    may_be_known = type(condition) is not Result or condition.depth > 0
+    taken, fallen = (
+        tuple(
+            (index, constant)
+            for index, word in enumerate(reversed(summary.out), 1)
+            for value, constant in _implied(condition, truth)
+            if word is value
+            or (type(word) is Entry and type(value) is Entry and word.depth == value.depth)
+        )
+        for truth in (True, False)
+    )
+    return _Branch(condition if may_be_known else None, taken, fallen)
+
+
+def _implied(condition: Value, truth: bool) -> Iterator[tuple[Value, int]]:
+    """The values that are known once it is known whether a condition is other than 0."""
+    if not truth:
+        yield condition, 0
+    if type(condition) is Result:
+        if condition.code == _ISZERO:
+            if truth:
+                yield condition, 1
+            yield from _implied(condition.inputs[0], not truth)
+        elif condition.code == _EQ and truth:
+            a, b = condition.inputs
+            if type(a) is int:
+                a, b = b, a
+            if type(b) is int and type(a) is not int:
+                yield a, b
+
+
+def _with(words: tuple[Word, ...], facts: _Facts) -> tuple[Word, ...]:
+    """A stack about whose words more is known."""
+    if not facts:
+        return words
+    changed = list(words)
+    for index, constant in facts:
+        changed[-index] = constant
+    return tuple(changed)
 
 
 _summaries: dict[bytes | tuple[bytes, int], Summary] = {}

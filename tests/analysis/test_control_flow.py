@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +73,41 @@ def test_any_bytes_are_covered_by_blocks(code: bytes) -> None:
     assert sum(block.end - block.start for block in flow.blocks.values()) == len(code)
     for block in flow.blocks.values():
         assert all(target in flow.blocks for target in block.successors)
+
+
+def test_hostile_programs_are_bounded_by_work_not_by_time() -> None:
+    random = Random(1)
+    many = 4000
+
+    def somewhere() -> bytes:
+        return (random.randrange(many) * 9).to_bytes(3, "big")
+
+    graph = b"".join(
+        b"\x5b\x33\x62" + somewhere() + b"\x57" + (b"\x30\x30" if i % 2 else b"\x50\x50")
+        for i in range(many)
+    )
+    for code in (b"\x33\x56" + b"\x5b" * 100_000, b"\x30" * 1000 + b"\x5b" * 20_000, graph):
+        flow = control_flow(code, budget=50_000)
+        assert not flow.complete
+        assert not list(flow.unreachable())
+    # A stack that grows in a loop is not followed to its limit.
+    grows, at = check("l:\nCALLER\nCALLVALUE\nPUSH l\nJUMPI\nSTOP\n")
+    assert grows.complete
+    assert at["l"] in grows.growing
+    assert len(grows.blocks[at["l"]].states) < 20
+
+
+def test_two_equal_blocks_and_pc_keep_their_places() -> None:
+    flow = control_flow(bytes.fromhex("5860050156" "5b5860050156" "5b00"))
+    assert flow.blocks[0].successors == (5,)
+    assert flow.blocks[5].successors == (11,)
+
+
+def test_a_subroutine_called_with_different_heights_returns_to_each() -> None:
+    flow, at = check(
+        "PUSH one\nPUSH f\nJUMP\none:\nCALLER\nPUSH two\nPUSH f\nJUMP\ntwo:\nPOP\nPOP\nPOP\nSTOP\n"
+        "f:\nCALLVALUE\nSWAP1\nJUMP\n"
+    )
+    assert not flow.unresolved
+    assert {len(state.words) for state in flow.blocks[at["f"]].states} == {1, 3}
+    assert all(not block.underflows for block in flow.blocks.values())
