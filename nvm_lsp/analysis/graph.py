@@ -98,6 +98,10 @@ def _json(analysis: Analysis, overhead: Overhead | None) -> str:
                 "bad_targets": list(block.bad_targets),
                 "heights": sorted({len(s.words) for s in block.states if s.exact}),
                 "gas": {"least": gas.least, "most": gas.most, "dynamic": list(gas.dynamic)},
+                "instructions": [
+                    {"pc": i.pc, "text": _line(analysis, block, i)}
+                    for i in analysis.instructions(block)
+                ],
             }
         )
     answer = {
