@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nvm_lsp.diagnostics import Edit
 from nvm_lsp.editor_hooks import (
     CodeLens,
     CodeLensEntry,
@@ -116,6 +117,13 @@ def command_flaw(result: Any) -> str:
         return ""
     if not isinstance(result, CommandResult) or not isinstance(result.message, str):
         return f"a command gives a CommandResult or None, not {type(result).__name__}"
+    edits: tuple[Any, ...] = result.edits
+    for edit in edits:
+        if not isinstance(edit, Edit) or not isinstance(edit.text, str):
+            return "the edits of a CommandResult are Edits"
+        problem = _span_flaw(edit.location.span)
+        if problem:
+            return problem
     return "" if _is_json(result.data) else "the data of a CommandResult must be JSON"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from nvm_lsp.editor_hooks import CommandResult
@@ -53,16 +54,17 @@ async def handle(server: NvmServer, arguments: tuple[Any, ...]) -> Any:
 
 def _carry_out(server: NvmServer, result: CommandResult) -> Any:
     if result.edits:
-        changes: dict[str, list[dict[str, Any]]] = {}
+        changes: dict[str, list[lsp.TextEdit]] = {}
         for edit in result.edits:
             text = server.documents.text_of(edit.location.path)
+            place = server.converter.range_json(text, edit.location.span)
+            start, end = (lsp.Position(**place[name]) for name in ("start", "end"))
             changes.setdefault(uri_of(edit.location.path), []).append(
-                {
-                    "range": server.converter.range_json(text, edit.location.span),
-                    "newText": edit.text,
-                }
+                lsp.TextEdit(lsp.Range(start, end), edit.text)
             )
-        server.protocol.send_request("workspace/applyEdit", {"edit": {"changes": changes}})
+        server.workspace_apply_edit(
+            lsp.ApplyWorkspaceEditParams(edit=lsp.WorkspaceEdit(changes=changes))
+        )
     if result.message:
         server.protocol.notify(
             "window/showMessage", {"type": _INFO, "message": result.message}
