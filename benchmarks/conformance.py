@@ -15,7 +15,16 @@ from nvm_lsp.kernel.image import KernelImage
 from nvm_lsp.runner.machine import Account, Call, Execution, Message, World, execute
 from nvm_lsp.runner.scenario import VERIFIER_SLOT
 
-__all__ = ["ACCOUNTS", "CONTRACTS", "WALLET", "compare", "world", "write_program"]
+__all__ = [
+    "ACCOUNTS",
+    "CONTRACTS",
+    "NOT_ON_REVM",
+    "WALLET",
+    "compare",
+    "compare_backends",
+    "world",
+    "write_program",
+]
 
 WALLET = bytes.fromhex("a11e7000000000000000000000000000000000a1")
 _SENDER = bytes.fromhex("ca11e00000000000000000000000000000000001")
@@ -137,6 +146,45 @@ def _calls(run: Execution) -> list[Call]:
 def _short(value: object) -> str:
     text = value.hex() if isinstance(value, bytes) else str(value)
     return text if len(text) <= 200 else f"{text[:200]}… ({len(text)} characters)"
+
+
+#: Opcodes that pyrevm leaves to the built-in backend, so that there is nothing to compare.
+NOT_ON_REVM = frozenset(
+    {"BASEFEE", "BLOCKHASH", "GASLIMIT", "CREATE", "CREATE2", "EXTCODESIZE", "EXTCODECOPY", "EXTCODEHASH"}
+)
+
+
+def compare_backends(code: bytes, kernel: KernelImage) -> list[str] | None:
+    """What differs between pyrevm and the built-in backend, on the kernel and natively.
+
+    None where pyrevm leaves both runs to the other.
+    """
+    from nvm_lsp.runner import revm
+
+    build = kernel.build
+    here = world(build.fork, verifier=build.verifier)
+    native = Message(to=WALLET, code=code, code_address=_NATIVE, value=3, gas=_GAS)
+    nested = replace(
+        native, code=kernel.runtime, code_address=kernel.address, data=code, gas=_KERNEL_GAS,
+        interprets=True,
+    )
+    found, compared = [], False
+    for name, message in (("native", native), ("kernel", nested)):
+        ours = revm.execute(here, message, fork=build.fork)
+        if any("run by py-evm" in note for note in ours.notes):
+            continue
+        compared = True
+        theirs = execute(here, message, fork=build.fork)
+        for what in (
+            "outcome", "output", "gas_used", "refund", "logs", "storage", "transient", "balances",
+            "ended", "error",
+        ):
+            mine, other = getattr(ours, what), getattr(theirs, what)
+            if what == "error" and mine == "out of gas" and other is not None:
+                continue  # an instruction may have two faults, and they look for them in turn
+            if mine != other and what not in ours.missing:
+                found.append(f"{name}, {what}: py-evm {_short(other)}, revm {_short(mine)}")
+    return found if compared else None
 
 
 def write_program(

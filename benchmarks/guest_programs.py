@@ -34,26 +34,28 @@ _NOT_PLAIN = {"STOP", "RETURN", "REVERT", "INVALID", "JUMP", "JUMPI", "JUMPDEST"
 
 
 def program(
-    random: Random, accounts: tuple[int, ...], fork: str = "prague", *, strict: bool = False
+    random: Random, accounts: tuple[int, ...], fork: str = "prague", *, strict: bool = False,
+    avoid: frozenset[str] = frozenset(),
 ) -> bytes:
     """A program for a fork that calls ``accounts``, some of its own making and precompiles.
 
-    With ``strict`` some jump into push data, which only a strict-jumpdest build refuses.
+    With ``strict`` some jump into push data, which only a strict-jumpdest build refuses. Opcodes
+    that ``avoid`` names are left out.
     """
     if random.random() < 0.1:
-        return _rubbish(random, fork)
-    writer = Writer(random, accounts, fork, strict=strict)
+        return _rubbish(random, fork, avoid)
+    writer = Writer(random, accounts, fork, strict=strict, avoid=avoid)
     for _ in range(random.choice((2, 4, 8, 12, 20))):
         writer.piece()
     writer.ending()
     return bytes(writer.code)
 
 
-def _rubbish(random: Random, fork: str) -> bytes:
+def _rubbish(random: Random, fork: str, avoid: frozenset[str]) -> bytes:
     """Bytes at random, opcodes more often than chance; jumps would be to nowhere."""
     known = [row.code for row in _rows(fork)
              if not row.immediate_size
-             and row.name not in {"CALLCODE", "SELFDESTRUCT", "GAS", "JUMP", "JUMPI"}]
+             and row.name not in {"CALLCODE", "SELFDESTRUCT", "GAS", "JUMP", "JUMPI", *avoid}]
     out = bytearray()
     for _ in range(random.randrange(1, 60)):
         draw = random.random()
@@ -79,7 +81,8 @@ class Writer:
     """Writes a program piece by piece and keeps count of the stack's height."""
 
     def __init__(
-        self, random: Random, accounts: tuple[int, ...], fork: str, *, strict: bool = False
+        self, random: Random, accounts: tuple[int, ...], fork: str, *, strict: bool = False,
+        avoid: frozenset[str] = frozenset(),
     ) -> None:
         self.random = random
         self.accounts = accounts
@@ -87,7 +90,7 @@ class Writer:
         self.code = bytearray()
         self.height = 0
         self.nesting = 0
-        self.names = {row.name: row for row in _rows(fork)}
+        self.names = {row.name: row for row in _rows(fork) if row.name not in avoid}
         self.plain = [row for name, row in self.names.items() if name not in _NOT_PLAIN]
 
     # Words --------------------------------------------------------------------------------------
@@ -230,6 +233,8 @@ class Writer:
         self.op(name)
 
     def create(self) -> None:
+        if "CREATE" not in self.names:
+            return
         # Init code that returns itself, stores, reverts or halts.
         init = self.random.choice((
             bytes.fromhex("600a600052600a6016f3"), bytes.fromhex("60015f55385f5f39385ff3"),

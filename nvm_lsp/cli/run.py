@@ -58,6 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="nvm: on the NestedVM; evm: the same bytes natively (default: nvm)",
     )
     parser.add_argument("--backend", default="py-evm", help="execution backend (default: py-evm)")
+    parser.add_argument(
+        "--steps", action="store_true",
+        help="tell what the program did on the way, even if the backend is slow at it",
+    )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--call", dest="mode", action="store_const", const="call",
@@ -150,6 +154,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = Request(
         code, scenario, arguments.backend, Limits(seconds=arguments.timeout), snapshots,
         plan=plan, trust_rpc=arguments.allow_rpc,
+        steps=True if _needs_steps(arguments) else None,
     )
     try:
         if arguments.compare is not None:
@@ -161,6 +166,12 @@ def run(arguments: argparse.Namespace) -> int:
         if error.filename is None:
             raise
         return complain(f"cannot write {error.filename}: {error.strerror}")
+
+
+def _needs_steps(arguments: argparse.Namespace) -> bool:
+    return bool(
+        arguments.steps or arguments.compare or arguments.profile or arguments.coverage
+    )
 
 
 def _execute(

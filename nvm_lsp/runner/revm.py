@@ -66,6 +66,11 @@ _HALTS = {
 }
 
 
+_OUT_OF_GAS = "out of gas"
+#: Gas ran out bit by bit, not because of an operand that nobody could pay for.
+_GAS_RAN_OUT = "OutOfGas(Basic)"
+
+
 @hookimpl
 def nvm_lsp_backends() -> Iterable[BackendEntry]:
     return [BackendEntry("pyrevm", "revm by way of pyrevm: fast, no steps, Cancun, Prague", _load)]
@@ -163,8 +168,11 @@ class _Run:
                 raise _ElsewhereError(reason)
         request = self._request()
         answer = self._ask(request, deadline)
-        if "CALL" in uses and self._is_borrowed and self._is_called_back(request, deadline):
-            raise _ElsewhereError("the account is called, where its own code is to run")
+        if "CALL" in uses and self._is_borrowed:
+            if "GASLIMIT" in uses:
+                raise _ElsewhereError("whether the account is called cannot be found out")
+            if self._is_called_back(request, uses, deadline):
+                raise _ElsewhereError("the account is called, where its own code is to run")
         return self._result(answer)
 
     @property
@@ -189,6 +197,10 @@ class _Run:
         """What, if code may do it, pyrevm may do otherwise, and why."""
         yield "BLOCKHASH", "revm has block hashes of its own"
         yield "CREATE", "created code may read what revm has of its own"
+        if self.world.block.base_fee:
+            yield "BASEFEE", "pyrevm has no base fee"
+        if self._gas_limit != self.world.block.gas_limit:
+            yield "GASLIMIT", "revm wants a block that has room for the transaction"
         if not self._price():
             yield "GASPRICE", "revm wants a sender that can pay the gas price"
         if self._is_borrowed:
@@ -223,6 +235,11 @@ class _Run:
         return message.gas_price if balance >= needed else 0
 
     @property
+    def _gas_limit(self) -> int:
+        """The block's gas limit, raised to what the transaction takes."""
+        return max(self.world.block.gas_limit, self.message.gas + self._intrinsic)
+
+    @property
     def _intrinsic(self) -> int:
         """What a transaction takes besides."""
         data = self.message.data
@@ -239,7 +256,7 @@ class _Run:
             "block": {
                 "number": block.number, "timestamp": block.timestamp,
                 "coinbase": _hex(block.coinbase), "basefee": block.base_fee,
-                "prevrandao": f"{block.prevrandao:064x}", "gas_limit": block.gas_limit,
+                "prevrandao": f"{block.prevrandao:064x}", "gas_limit": self._gas_limit,
                 "excess_blob_gas": block.excess_blob_gas,
             },
             "chain_id": block.chain_id, "warm": [], "accounts": accounts,
@@ -259,7 +276,9 @@ class _Run:
             raise _ElsewhereError("the account that lends its code is reached")
         return answer
 
-    def _is_called_back(self, request: Mapping[str, Any], deadline: float) -> bool:
+    def _is_called_back(
+        self, request: Mapping[str, Any], uses: frozenset[str], deadline: float
+    ) -> bool:
         """Whether somebody calls the account, where its own code would run, not what it borrowed.
 
         Found out by a run in which the account has the code run from elsewhere if the sender of
@@ -276,7 +295,8 @@ class _Run:
         gas = request["gas"] + message.gas // 32 + 1_000_000
         answer = self._ask(
             {**request, "accounts": [*accounts, place], "warm": [place[0]], "gas": gas,
-             "gas_price": 0 if not request["gas_price"] else request["gas_price"]},
+             "gas_price": request["gas_price"] if "GASPRICE" in uses else 0,
+             "block": {**request["block"], "gas_limit": gas}},
             deadline,
         )
         return _hex(revm_code.TRAP) in answer["touched"]
@@ -288,8 +308,13 @@ class _Run:
         spent = answer["gas_used"] + answer["refunded"] - self._intrinsic
         output = bytes.fromhex(answer["output"])
         if answer["halt"]:
-            reason = _HALTS.get(answer["reason"], "out of gas")
-            return _execution("halt", reason, b"", message.gas)
+            halted = _execution(
+                "halt", _HALTS.get(answer["reason"], _OUT_OF_GAS), b"", message.gas
+            )
+            if answer["reason"] == _GAS_RAN_OUT:
+                return halted
+            # A kernel halts in its own ways for a guest; what the guest did wrong, its steps tell.
+            return replace(halted, missing=tuple(sorted((*_UNTOLD, "error"))))
         if len(output) > limits.return_data:
             return _stopped(
                 f"return data limit reached: {len(output):,} bytes, "
@@ -395,7 +420,7 @@ class _Child:
         self._kill()
         self._lines = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nvm_lsp.runner.revm_child"],
+            [sys.executable, "-P", "-m", "nvm_lsp.runner.revm_child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )
         assert self._process.stdout is not None

@@ -69,7 +69,8 @@ def _run(pyrevm: Any, request: Mapping[str, Any]) -> dict[str, Any]:
             cfg=pyrevm.CfgEnv(chain_id=request["chain_id"]),
             block=pyrevm.BlockEnv(**block),
             tx=pyrevm.TxEnv(access_list=[(address, []) for address in request["warm"]]),
-        )
+        ),
+        gas_limit=block["gas_limit"],
     )
     for address, balance, nonce, code, storage in request["accounts"]:
         # `set_balance` would load the account, which makes it warm.
@@ -80,7 +81,11 @@ def _run(pyrevm: Any, request: Mapping[str, Any]) -> dict[str, Any]:
             ),
         )
         for slot, value in storage:
+            # The first word goes where it belongs, but loads the account, and the next would be a
+            # change of the run; taking back what was loaded keeps the word.
+            checkpoint = evm.snapshot()
             evm.insert_account_storage(address, slot, value)
+            evm.revert(checkpoint)
     output, failure = b"", ""
     try:
         output = bytes(

@@ -9,6 +9,7 @@ __all__ = ["CALLS", "CODE_PLACE", "TRAP", "forwarder", "uses"]
 #: Names for what opcodes come to: what is read, or who may be reached.
 _NAMES = {
     0x3A: "GASPRICE", 0x3B: "self", 0x3C: "self", 0x3F: "self", 0x40: "BLOCKHASH",
+    0x45: "GASLIMIT", 0x48: "BASEFEE",
     0xF0: "CREATE", 0xF5: "CREATE",
     0xF1: "CALL", 0xF2: "CALL", 0xF4: "CALL", 0xFA: "CALL",
 }

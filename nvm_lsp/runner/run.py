@@ -43,7 +43,6 @@ __all__ = [
 #: limit of ours (time, memory, logs, return data), not of the EVM.
 OUTCOMES = ("return", "stop", "revert", "halt", "limit")
 _STOP_LIKE = 0x00
-_OUT_OF_GAS = "out of gas"
 #: Where the console convention sends its calls: the bytes of "console.log".
 CONSOLE = b"console.log".rjust(20, b"\0")
 
@@ -170,8 +169,8 @@ def run(
 
     followed = sink is not None or _is_followed(request, backend)
     execution = execute(watcher if followed else None)
-    if not followed and execution.outcome == "halt" and execution.error != _OUT_OF_GAS:
-        # Where and why a guest halts, only its steps tell.
+    if not followed and "error" in execution.missing:
+        # Why a guest halts, only its steps tell.
         followed, execution = True, execute(watcher)
     if followed:
         recorder.finish(
