@@ -150,7 +150,10 @@ def _short(value: object) -> str:
 
 #: Opcodes that pyrevm leaves to the built-in backend, so that there is nothing to compare.
 NOT_ON_REVM = frozenset(
-    {"BASEFEE", "BLOCKHASH", "GASLIMIT", "CREATE", "CREATE2", "EXTCODESIZE", "EXTCODECOPY", "EXTCODEHASH"}
+    {
+        "BASEFEE", "BLOCKHASH", "CREATE", "CREATE2", "EXTCODECOPY", "EXTCODEHASH", "EXTCODESIZE",
+        "GASLIMIT",
+    }
 )
 
 
