@@ -44,10 +44,13 @@ def artifacts(package: str = PACKAGE, version: str = VERSION) -> Iterator[tuple[
             described = json.load(file)
             if not isinstance(described, dict):
                 continue
+            evm = described.get("evm", described)  # as the compiler itself writes it
             for key, suffix in (("deployedBytecode", ""), ("bytecode", " (creation)")):
-                digits = described.get(key)
-                if isinstance(digits, str) and len(digits) > 2 and "__" not in digits:
-                    yield described["contractName"] + suffix, bytes.fromhex(digits[2:])
+                found = evm.get(key)
+                digits = found.get("object") if isinstance(found, dict) else found
+                if isinstance(digits, str) and len(digits) > 2 and "_" not in digits:
+                    name = described.get("contractName") or Path(member.name).stem
+                    yield name + suffix, bytes.fromhex(digits.removeprefix("0x"))
 
 
 def lint(text: str, name: str) -> tuple[Assembly, tuple[Diagnostic, ...]]:
@@ -80,13 +83,13 @@ def large(count: int = LARGE) -> str:
     return "".join([*dispatcher, "    STOP\n", *bodies])
 
 
-def report(show: str | None, samples: int) -> None:
+def report(package: str, version: str, show: str | None, samples: int) -> None:
     found: Counter[str] = Counter()
     contracts: dict[str, set[str]] = defaultdict(set)
     levels: dict[str, Counter[str]] = defaultdict(Counter)
     count = total = 0
     spent = 0.0
-    for name, code in artifacts():
+    for name, code in artifacts(package, version):
         text = disassemble(code)
         began = time.perf_counter()
         assembly, diagnostics = lint(text, name)
@@ -135,11 +138,16 @@ def time_large() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real_contracts")
     parser.add_argument("--show", metavar="CODE", help="print findings of this rule")
+    parser.add_argument(
+        "--package", default=f"{PACKAGE}@{VERSION}", help="(default: %(default)s)"
+    )
     parser.add_argument("-n", type=int, default=10, help="how many of them (default: 10)")
     arguments = parser.parse_args()
-    list(artifacts())
-    time_large()
-    report(arguments.show, arguments.n)
+    package, _, version = arguments.package.rpartition("@")
+    list(artifacts(package, version))
+    if package == PACKAGE:
+        time_large()
+    report(package, version, arguments.show, arguments.n)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nvm_lsp.analysis.control_flow import Block, ControlFlow, State
+from nvm_lsp.analysis.control_flow import STACK_LIMIT, Block, ControlFlow, State
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.paths import may_end_well
 from nvm_lsp.lint.rule import LintContext, rule
@@ -42,22 +42,21 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     flow = context.analysis.flow
     if not context.analysis.is_certain:
         return
-    depths: dict[int, int] | None = None
-    fine: set[int] = set()
-    found: set[int] = set()
-    for block in context.analysis.blocks():
-        pair = _unbalanced(flow, block)
-        if pair is None:
+    pairs = {
+        block.start: pair
+        for block in context.analysis.blocks()
+        if (pair := _unbalanced(flow, block)) is not None
+    }
+    if not pairs:
+        return
+    lowest, fine = _lowest(flow), may_end_well(context)
+    for start, pair in pairs.items():
+        # What follows from a place that is unbalanced already is not said again.
+        if all(state.came_from is None or state.came_from.start in pairs for state in pair):
             continue
-        if depths is None:
-            depths, fine = _used_below(flow), may_end_well(context)
-        if not depths[block.start] or block.start not in fine:
+        used = any(lowest.get(state, STACK_LIMIT) < len(state.words) for state in pair)
+        if not used or start not in fine:
             continue
-        # What follows from a place that was reported already is not said again.
-        if any(before in found for before in flow.predecessors.get(block.start, ())):
-            found.add(block.start)
-            continue
-        found.add(block.start)
         low, high = sorted(pair, key=lambda state: len(state.words))
         related = [
             place
@@ -69,7 +68,7 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             )
         ]
         yield from context.at(
-            RULE.kind, block.start,
+            RULE.kind, start,
             f"the stack holds {len(low.words)} or {len(high.words)} words here, depending on the "
             "way",
             "let both ways leave the same number of words", related=related,
@@ -87,31 +86,44 @@ def _unbalanced(flow: ControlFlow, block: Block) -> tuple[State, State] | None:
             if type(word) is int and word in flow.blocks and flow.code[word] == 0x5B
         )
         other = first.setdefault(addresses, state)
-        if len(other.words) != len(state.words):
+        if len(other.words) != len(state.words) and not _part_again(other, state):
             return other, state
     return None
 
 
-def _used_below(flow: ControlFlow) -> dict[int, int]:
-    """By block, how many words of its entry stack the code from there on looks at, bounded."""
-    need = {
-        start: block.summary.need if block.summary is not None else 0
-        for start, block in flow.blocks.items()
-    }
-    work = list(flow.blocks)
-    turns = 8 * len(work) + 64
-    while work and turns:
-        turns -= 1
-        start = work.pop()
-        for before in flow.predecessors.get(start, ()):
-            summary = flow.blocks[before].summary
-            if summary is None:
-                continue
-            through = need[start] - (len(summary.out) - summary.need)
-            if through > need[before] and need[before] < 64:
-                need[before] = through
-                work.append(before)
-    return need
+def _part_again(one: State, other: State) -> bool:
+    """Whether a jump on what the two ways pushed tells them apart, as try and catch are told."""
+    nexts = [{after.start for after in state.leads_to} for state in (one, other)]
+    return all(nexts) and nexts[0].isdisjoint(nexts[1])
+
+
+def _lowest(flow: ControlFlow) -> dict[State, int]:
+    """By state, how far down the stack is looked at from there on: words below that are not."""
+    lowest: dict[State, int] = {}
+    before: dict[State, list[State]] = {}
+    for block in flow.blocks.values():
+        need = block.summary.need if block.summary is not None else 0
+        for state in block.states:
+            if state.exact:
+                lowest[state] = len(state.words) - need
+            for after in state.leads_to:
+                before.setdefault(after, []).append(state)
+    # The lowest first: what it is passed on to needs no second look.
+    work = sorted(lowest, key=lambda state: lowest[state], reverse=True)
+    done: set[State] = set()
+    while work:
+        state = work.pop()
+        if state in done:
+            continue
+        done.add(state)
+        follow = [state]
+        while follow:
+            for earlier in before.get(follow.pop(), ()):
+                if earlier not in done and earlier in lowest:
+                    done.add(earlier)
+                    lowest[earlier] = lowest[state]
+                    follow.append(earlier)
+    return lowest
 
 
 def _last(flow: ControlFlow, start: int) -> int:
