@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,17 +24,24 @@ Nvm = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def nvm(tmp_path: Path) -> Nvm:
-    """Runs ``nvm-lsp`` as a process in an empty folder; ``stdin`` may be text or bytes."""
+    """Runs ``nvm-lsp`` as a process in an empty folder; ``stdin`` may be text or bytes.
 
-    def run(*arguments: str, stdin: str | bytes = b"", cwd: Path | None = None):
+    ``env`` comes on top of this process's environment, but for what a CI service sets.
+    """
+
+    def run(
+        *arguments: str, stdin: str | bytes = b"", cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ):
         data = stdin.encode() if isinstance(stdin, str) else stdin
+        outside = {name: value for name, value in os.environ.items() if name != "GITHUB_ACTIONS"}
         done = subprocess.run(
             [sys.executable, "-m", "nvm_lsp", *arguments],
             input=data,
             capture_output=True,
             cwd=cwd or tmp_path,
             timeout=120,
-            env={**os.environ, "NO_COLOR": "1"},
+            env={**outside, "NO_COLOR": "1", **(env or {})},
             check=False,
         )
         out = done.stdout.decode("utf-8", "replace")

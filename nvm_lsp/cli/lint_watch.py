@@ -6,11 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 __all__ = ["watch"]
 
 _SECONDS = 0.3
+#: By path, what changes when a file or the names in a folder do.
+_Stamps: TypeAlias = dict[str, tuple[int, int] | None]
 
 
 class Ran(Protocol):
@@ -21,22 +23,30 @@ class Ran(Protocol):
 
 def watch(run: Callable[[], Ran]) -> int:
     """Runs until somebody presses Ctrl-C, which ends it as any other command."""
+    watched = {"."}
     while True:
-        begun = time.time_ns()
+        begun, before = time.time_ns(), _stamps(watched)
         files = run().files
         # New files may turn up beside known ones: the names in their folders tell.
         watched = files | {os.path.dirname(path) or "." for path in files} | {"."}
+        after = _stamps(watched)
         print("watching; Ctrl-C ends it", file=sys.stderr)
         sys.stdout.flush()
-        before = _stamps(watched)
-        # What was written during the run may have come too late for it.
-        if not any(stamp is not None and stamp[0] > begun for stamp in before.values()):
-            while _stamps(watched) == before:
+        if not _changed_meanwhile(before, after, begun):
+            while _stamps(watched) == after:
                 time.sleep(_SECONDS)
         print(f"--- {time.strftime('%H:%M:%S')}", file=sys.stderr)
 
 
-def _stamps(paths: Iterable[str]) -> dict[str, tuple[int, int] | None]:
+def _changed_meanwhile(before: _Stamps, after: _Stamps, begun: int) -> bool:
+    """Whether something changed during a run, perhaps too late for it."""
+    return any(
+        before[path] != stamp if path in before else stamp is not None and stamp[0] > begun
+        for path, stamp in after.items()
+    )
+
+
+def _stamps(paths: Iterable[str]) -> _Stamps:
     return {path: _stamp(path) for path in paths}
 
 

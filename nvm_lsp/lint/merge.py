@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.lint.fixes import errors_of_assembly
 from nvm_lsp.lint.report import FileReport
 from nvm_lsp.lint.result import FileResult
 
 __all__ = ["merged"]
 
 _UNUSED_SUPPRESSION = "SUP001"
+#: How the codes of findings begin that come from single lines.
+_OF_LINES = ("SUP", "SYN")
 
 
 def merged(
@@ -21,8 +25,14 @@ def merged(
 
     A flaw of a file that several programs include is found with each of them; it is left to the
     file itself, if that was linted and has it, else to the first. A suppression is not idle if it
-    silenced something in a program that includes its file.
+    silenced something in a program that includes its file. A file that others include need not
+    assemble by itself: what it lacks is what they say it lacks.
     """
+    parts = {
+        os.path.abspath(name)
+        for result in results for name, _ in result.dependencies if name != result.path
+    }
+    results = [_as_part(result) if _is_part(result, parts) else result for result in results]
     used = {
         (os.path.abspath(path), line, code)
         for result in results for path, line, code in result.used
@@ -36,6 +46,24 @@ def merged(
         )
     return tuple(
         _without(result, list(_new(result, said, used, line_of))) for result in results
+    )
+
+
+def _is_part(result: FileResult, parts: set[str]) -> bool:
+    return os.path.abspath(result.path) in parts and errors_of_assembly(result.diagnostics) > 0
+
+
+def _as_part(result: FileResult) -> FileResult:
+    """The findings that need no whole program."""
+    kept = [
+        (found, name)
+        for found, name in zip(result.diagnostics, result.fingerprints, strict=True)
+        if found.code.startswith(_OF_LINES)
+    ]
+    return replace(
+        result,
+        diagnostics=tuple(found for found, _ in kept),
+        fingerprints=tuple(name for _, name in kept),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
 from nvm_lsp.configuration import FileSettings, Layer
 from nvm_lsp.diagnostics import Kind, Severity
@@ -44,18 +45,26 @@ def unknown_codes(
 ) -> Iterator[tuple[str, str, str]]:
     """Codes that no kind begins with: the key that holds each, the code, and a hint."""
     known = [kind.code for kind in kinds]
-    words = sorted({code.rstrip("0123456789") for code in known}) + known
+    letters = sorted({code.rstrip("0123456789") for code in known})
+
+    def hint(code: str) -> str:
+        near = get_close_matches(code, [*letters, *known], n=1)
+        return near_miss(code, near or letters) if code else "write ALL for all"
+
+    def is_known(code: str) -> bool:
+        return code != "" and any(name.startswith(code) for name in known)
+
     for layer in layers:
         for key, codes in (
             ("select", layer.select or ()), ("extend-select", layer.extend_select),
             ("ignore", layer.ignore),
         ):
             for code in codes:
-                if code != ALL and not any(name.startswith(code) for name in known):
-                    yield key, code, near_miss(code, words) if code else "write ALL for all"
+                if code != ALL and not is_known(code):
+                    yield key, code, hint(code)
     for code, _ in levels:
-        if not code or not any(name.startswith(code) for name in known):
-            yield "levels", code, near_miss(code, words)
+        if not is_known(code):
+            yield "levels", code, hint(code)
 
 
 def _longest(beginnings: Iterable[str], code: str) -> int:
