@@ -70,6 +70,7 @@ DEFINITIONS = {
     "built-in": "PUSH fo<|>rk\n",
     "comment": "start:\nSTOP # to the st<|>art\n",
     "word of a scenario": "%def deploy = 1\n#@ dep<|>loy 0x01 lib.easm\n",
+    "function in a scenario": "%def len = 1\nl:\n#@ balance le<|>n(l)\n",
     "path of a scenario": "%def lib = 1\n#@ deploy 0x01 li<|>b/lib.easm\n",
     "empty file": "<|>",
 }

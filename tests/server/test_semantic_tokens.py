@@ -212,17 +212,18 @@ async def test_deltas_of_random_edits_give_what_a_fresh_answer_is(files: Files):
     choose = random.Random(6)
     lines = [
         "start:", "  PUSH FEE # 😀", "  ADD", "", "%def FEE = 1", "%macro m(x)", "PUSH x", "%end",
-        "%m(1)", "# comment", "%bytes 1, FEE:2", "PUSH 1 +",
+        "%m(1)", "# comment", "%bytes 1, FEE:2", "PUSH 1 +", "FEE:",
     ]
-    files.write(
-        {"main.easm": "".join(choose.choice(lines) + "\n" for _ in range(400))}, ["main.easm"]
-    )
+    text = "".join(choose.choice(lines) + "\n" for _ in range(400))
+    files.write({"main.easm": text}, ["main.easm"])
     answer = await full(files)
     known, number = list(answer.data), answer.result_id
     for version in range(2, 40):
         line = choose.randrange(400)
         new = "".join(choose.choice(lines) + "\n" for _ in range(choose.randrange(3)))
         files.edit("main.easm", line, 0, 0, new or "PUSH ", version)
+        before = text.splitlines(keepends=True)
+        text = "".join([*before[:line], new or "PUSH ", *before[line:]])
         answer = await files.request("textDocument/semanticTokens/full/delta", {
             "textDocument": {"uri": files.uri("main.easm")}, "previousResultId": number,
         })
@@ -232,6 +233,9 @@ async def test_deltas_of_random_edits_give_what_a_fresh_answer_is(files: Files):
         number = answer.result_id
         assert known == list((await full(files)).data)
         number = (await full(files)).result_id
+    files.texts["fresh.easm"] = text
+    files.open("fresh.easm")
+    assert known == list((await full(files, "fresh.easm")).data)
 
 
 async def test_a_delta_of_a_forgotten_result_is_whole(files: Files):

@@ -89,6 +89,14 @@ other: ADD
         other Method 4-4
         open Function 5-6
     """),
+    "a macro that is not closed": (
+        "%macro a()\nl:\nADD\n%macro b()\nl:\n%end\nc:\n", """
+        a Function 1-3 ()
+          l Method 2-3
+        b Function 4-6 ()
+          l Method 5-5
+        c Method 7-7
+    """),
     "CRLF": ("a:\r\n  ADD\r\n\r\nb:\r\n", "a Method 1-2\nb Method 4-4"),
     "empty": ("", ""),
 }
@@ -122,10 +130,10 @@ async def test_workspace_symbols_of_files_open_and_not(files: Files):
 
 
 async def test_workspace_symbols_are_found_loosely_best_first(files: Files):
-    files.write({"a.easm": "x_fee:\nfee:\nfee_2:\ncoffee:\nf_e_e:\nfree:\nefe:\n"})
+    files.write({"a.easm": "a_fee:\nfee:\nfee_2:\nxfee:\nf_e_e:\nfree:\nefe:\n"})
     found = await files.request("workspace/symbol", {"query": "fee"})
     assert [symbol.name for symbol in found] == [
-        "fee", "fee_2", "x_fee", "coffee", "free", "f_e_e",
+        "fee", "fee_2", "a_fee", "xfee", "free", "f_e_e",
     ]
 
 
@@ -200,9 +208,10 @@ SELECTIONS = {
          "# 😀\nstart:\n  PUSH (FEE + len(a.b)) * 2 # x\n  ADD\nend:\n"],
     ),
     "a macro's branch": (
-        "%macro m()\n%if 1\nAD<|>D\n%else\n%end\n%end\nSTOP\n",
-        ["ADD", "%if 1\nADD\n%else\n%end", "%macro m()\n%if 1\nADD\n%else\n%end\n%end",
-         "%macro m()\n%if 1\nADD\n%else\n%end\n%end\nSTOP\n"],
+        "%macro m()\n%if 1\nAD<|>D\nMUL\n%else\n%end\n%end\nSTOP\n",
+        ["ADD", "ADD\nMUL", "%if 1\nADD\nMUL\n%else\n%end",
+         "%macro m()\n%if 1\nADD\nMUL\n%else\n%end\n%end",
+         "%macro m()\n%if 1\nADD\nMUL\n%else\n%end\n%end\nSTOP\n"],
     ),
     "a comment": (
         "ADD\n# one 😀\n# tw<|>o three\nADD\n",
