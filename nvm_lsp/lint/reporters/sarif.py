@@ -183,16 +183,17 @@ class _Run:
 
 def _rule(kind: Kind) -> dict[str, Any]:
     """A reportingDescriptor (3.49). Its help is the rule's page."""
-    paragraphs = [p for p in kind.page.split("\n\n") if p.strip()]
+    page = kind.page.strip() or f"{kind.name}."  # a plugin's may have none
+    paragraphs = [p for p in page.split("\n\n") if p.strip()]
     described = next((p for p in paragraphs[1:] if not p.startswith("```")), paragraphs[0])
     described = " ".join(described.partition("\n")[2].split() or described.split()) \
         if described.startswith("#") else " ".join(described.split())
     return {
         "id": kind.code,
         "name": "".join(word.capitalize() for word in kind.name.split("-")),
-        "shortDescription": {"text": kind.summary},
-        "fullDescription": {"text": described or kind.summary},
-        "help": {"text": _FENCE.sub("", kind.page), "markdown": kind.page},
+        "shortDescription": {"text": kind.summary or kind.name},
+        "fullDescription": {"text": described or kind.summary or kind.name},
+        "help": {"text": _FENCE.sub("", page), "markdown": page},
         "defaultConfiguration": {
             "enabled": kind.severity is not Severity.OFF, "level": _LEVELS[kind.severity]
         },
