@@ -19,7 +19,12 @@ const bundles = [
     ...common, entryPoints: ["src/webview/panel.ts"], outfile: "out/panel.js",
     platform: "browser", format: "iife", target: "es2022",
   },
+  {
+    ...common, entryPoints: ["src/webview/graph.ts"], outfile: "out/graph.js",
+    platform: "browser", format: "iife", target: "es2022",
+  },
   { ...common, entryPoints: ["src/webview/panel.css"], outfile: "out/panel.css" },
+  { ...common, entryPoints: ["src/webview/graph.css"], outfile: "out/graph.css" },
 ];
 
 await rm(out, { recursive: true, force: true });

@@ -4,6 +4,10 @@ import * as vscode from "vscode";
 import { createDecorations } from "./decorations";
 import { Panel } from "./panel";
 import { Runs, type RunOptions } from "./runs";
+import { createTasks } from "./tasks";
+import { createTesting } from "./testing";
+import { createTools, reporting } from "./tools";
+import { showControlFlow } from "./graph";
 import { createStatus } from "./server/status";
 import { Server } from "./server/server";
 
@@ -21,6 +25,8 @@ export function activate(context: vscode.ExtensionContext): { activationMs: numb
   const panel = new Panel(context, server, runs);
   createStatus(context, server);
   createDecorations(context, runs);
+  createTasks(context, server);
+  createTesting(context, server);
   registerCommands(context, server, runs, panel, log);
   context.subscriptions.push(server);
   const activationMs = performance.now() - began;
@@ -42,6 +48,12 @@ function registerCommands(
   add("run", (given?: unknown) => withProgram((uri) => runs.run(uri, configured()), given));
   add("runNatively", (given?: unknown) => withProgram((uri) => runs.run(uri, { target: "evm" }), given));
   add("showPanel", () => panel.show(activeProgram()));
+  const tools = createTools(context, server);
+  for (const name of ["assemble", "copyBytecode", "compare", "exportTrace", "exportFlameGraph"] as const) {
+    add(name, reporting(async (given?: unknown) => withProgram((uri) => tools[name](uri), given)));
+  }
+  for (const name of ["disassemble", "explain", "openSample"] as const) add(name, reporting(() => tools[name]()));
+  add("controlFlow", reporting(async (given?: unknown) => withProgram((uri) => showControlFlow(context, tools, uri), given)));
   add("cancelRun", () => runs.cancel());
   add("installServer", () => server.installPrivately());
   add("restartServer", () => server.restart());

@@ -162,6 +162,14 @@ export class Server implements vscode.Disposable {
       markdown: { isTrusted: false, supportHtml: false },
       middleware: {
         executeCommand: (command, args, next) => this.commandHandler(command, args, next),
+        workspace: {
+          // The server only learns that something has changed, and asks for what it then needs.
+          didChangeConfiguration: (_, next) => next(undefined),
+          configuration: async (params, token, next) => {
+            const answer: unknown = await next(params, token);
+            return Array.isArray(answer) ? answer.map(withoutRunOnSave) : answer as never;
+          },
+        },
       },
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -308,6 +316,14 @@ export class Server implements vscode.Disposable {
     void vscode.commands.executeCommand("setContext", "nvm-lsp.serverRunning", state.kind === "running");
     this.changed.fire(state);
   }
+}
+
+/** The editor runs what is saved itself, since it is the editor that shows what came of it. */
+function withoutRunOnSave(settings: unknown): unknown {
+  if (typeof settings !== "object" || settings === null || !("run" in settings)) return settings;
+  const copy = JSON.parse(JSON.stringify(settings)) as { run: Record<string, unknown> };
+  copy.run["onSave"] = false;
+  return copy;
 }
 
 function configuration(): vscode.WorkspaceConfiguration {
