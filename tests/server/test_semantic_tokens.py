@@ -253,3 +253,15 @@ async def test_a_delta_without_an_edit_is_empty(files: Files):
         "previousResultId": (await full(files)).result_id,
     })
     assert not answer.edits
+
+
+async def test_what_a_name_is_changes_far_away(files: Files):
+    text = "%def X = 1\n" + "ADD\n" * 500 + "PUSH X\n%macro m(Y)\nPUSH X\n%end\n"
+    files.write({"main.easm": text}, ["main.easm"])
+    assert "X variable.readonly" in described(files, text, (await full(files)).data)
+    files.edit("main.easm", 0, 0, 10, "X:", 2)
+    text = text.replace("%def X = 1", "X:")
+    assert described(files, text, (await full(files)).data).count("X label") == 2
+    files.edit("main.easm", 502, 9, 10, "X", 3)
+    found = described(files, text.replace("(Y)", "(X)"), (await full(files)).data)
+    assert (found.count("X label"), found.count("X parameter")) == (1, 1)
