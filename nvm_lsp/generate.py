@@ -8,12 +8,14 @@ is derived knows nothing of it.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from nvm_lsp import configuration, textmate
 from nvm_lsp.analysis.gas import prices
@@ -201,6 +203,62 @@ def _cell(text: str) -> str:
 
 
 #: Everything that is generated. A new kind of file is a row.
+def _configuration_page() -> str:
+    """The page of all keys, out of the schema."""
+    schema = configuration.schema()
+    parts = [
+        f"# Configuration\n\n{_NOTE}"
+        "In `[tool.nvm-lsp]` of `pyproject.toml`, or in `nvm-lsp.toml` with the same keys. For\n"
+        "each file the nearest one counts, from its folder upwards, and no other; in one folder\n"
+        "`nvm-lsp.toml` comes first. What is unknown or of the wrong type is an error that names\n"
+        "file, line and key. Editors of TOML complete and check the keys with the JSON schema\n"
+        "[`configuration.schema.json`](../nvm_lsp/configuration.schema.json). [Lint](lint.md)\n"
+        "says more about what is looked for.\n\n"
+        '```toml\n[tool.nvm-lsp]\nfork = "cancun"\nexclude = ["build/"]\n\n'
+        '[tool.nvm-lsp.levels]\nOPT = "off"\n\n'
+        '[[tool.nvm-lsp.overrides]]\nfiles = ["contracts/**"]\ntarget = "evm"\n```\n\n'
+        "| key | type | default | |\n|---|---|---|---|\n",
+        *_keys("", schema),
+    ]
+    return "".join(parts)
+
+
+def _keys(prefix: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    for name, entry in schema["properties"].items():
+        inner = entry.get("items", entry)
+        if "properties" in inner:
+            many = "[]" if "items" in entry else ""
+            kind = "tables" if many else "table"
+            yield f"| `{prefix}{name}{many}` | {kind} | | {entry['description']} |\n"
+            yield from _keys(f"{prefix}{name}{many}.", inner)
+        else:
+            default = entry.get("default")
+            shown = "" if default is None else f" `{json.dumps(default)}`"
+            yield (
+                f"| `{prefix}{name}` | {_type(entry)} |{shown} | {entry['description']} |\n"
+            )
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """What a schema allows, in words."""
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"])
+    match schema["type"]:
+        case "array":
+            return f"list of {_type(schema['items'])}s"
+        case "object":
+            return f"table of {_type(schema['additionalProperties'])}"
+        case "integer" | "number" as kind:
+            high = f" to {schema['maximum']}" if "maximum" in schema else " on"
+            return f"{'whole ' * (kind == 'integer')}number from {schema['minimum']}{high}"
+        case "boolean":
+            return "`true`, `false`"
+        case list():
+            return "value"
+        case other:
+            return str(other)
+
+
 GENERATORS = (
     Generator("diagnostics", lambda: dict(_rule_pages()), "docs/rules"),
     Generator("opcodes", lambda: dict(_opcode_pages()), "docs/opcodes"),
@@ -210,6 +268,9 @@ GENERATORS = (
     Generator(
         "schema of the configuration",
         lambda: {"nvm_lsp/configuration.schema.json": configuration.schema_text()},
+    ),
+    Generator(
+        "page of the configuration", lambda: {"docs/configuration.md": _configuration_page()}
     ),
 )
 
