@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
+from nvm_lsp.assembler.listing import listing
 from nvm_lsp.cli.arguments import complain, fork_argument
 from nvm_lsp.cli.source_files import Input, print_diagnostics, read_source
 from nvm_lsp.cli.write import write_file
@@ -68,7 +69,7 @@ def _render(assemblies: list[Assembly], form: str) -> bytes:
     if form == "hex":
         return "".join(f"0x{a.bytecode.hex()}\n" for a in assemblies).encode()
     if form == "listing":
-        return "\n".join("".join(_listing(a)) for a in assemblies).encode()
+        return "\n".join("".join(listing(a)) for a in assemblies).encode()
     documents = [assembly_json(a) for a in assemblies]
     document: Any = documents[0] if len(documents) == 1 else documents
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
@@ -118,29 +119,6 @@ def _source_map(assembly: Assembly) -> Iterator[dict[str, Any]]:
                     for use in origin.uses
                 ],
             }
-
-
-def _listing(assembly: Assembly) -> Iterator[str]:
-    """Offset, bytes and source of the root file's lines, expansions below the line that uses."""
-    code = assembly.bytecode
-    entries: dict[int, list[tuple[int, int]]] = {}
-    for pc, size, _, origin in assembly.source_map.entries():
-        if size:
-            entries.setdefault(origin.root_line, []).append((pc, size))
-    for number, line in enumerate(assembly.program.root.tree.lines()):
-        text = line.text.rstrip("\r\n")
-        emitted = entries.get(number, [])
-        if not emitted:
-            yield f"{'':6}  {'':16}  {text}".rstrip() + "\n"
-            continue
-        rows = [
-            (start, code[start : min(start + 8, pc + size)])
-            for pc, size in emitted
-            for start in range(pc, pc + size, 8)
-        ]
-        for index, (pc, data) in enumerate(rows):
-            tail = f"  {text}" if index == 0 else ""
-            yield f"{pc:06x}  {data.hex():16}{tail}".rstrip() + "\n"
 
 
 def _write(data: bytes, output: str | None) -> int:

@@ -20,6 +20,8 @@ from nvm_lsp.diagnostics import Diagnostic, Problem, Severity
 from nvm_lsp.lint.linter import Examination, examine_in_steps
 from nvm_lsp.runner.prepare import comment_diagnostics
 from nvm_lsp.server.paths import path_of, uri_of
+from nvm_lsp.server.run_diagnostics import run_diagnostics
+from nvm_lsp.server.scenario_toml import is_scenario_file, scenario_diagnostics
 from nvm_lsp.server.workspace import OpenDocument
 from nvm_lsp.source import Document, Location, Position, Span
 
@@ -87,6 +89,13 @@ class Diagnoser:
         quiet = loop.time() - state.last
         delay = 0.0 if quiet > state.took else min(state.took, _LONGEST_PAUSE)
         state.timer = loop.call_later(delay, self._begin, uri, saved)
+
+    def run_ended(self, uri: str) -> None:
+        """A run or a test of a program has shown something new about the same text."""
+        self._reports.pop(uri, None)
+        self.schedule(uri, saved=True)
+        if self._server.client_pulls:
+            self._server.refresh_diagnostics()
 
     def _begin(self, uri: str, saved: bool) -> None:
         state = self._states.get(uri)
@@ -326,6 +335,8 @@ class Diagnoser:
                 texts[path] = documents.text_of(path)
             return texts[path]
 
+        if is_scenario_file(opened.uri):  # read as a program, it would be one error after another
+            found = tuple(scenario_diagnostics(documents, opened))
         by_file: dict[str, list[Json]] = {opened.uri: []}
         for diagnostic in sorted(found, key=lambda d: d.sort_key):
             path = diagnostic.location.path
@@ -335,6 +346,8 @@ class Diagnoser:
             by_file.setdefault(uri, []).append(
                 converter.diagnostic_json(text_of(path) or _NO_TEXT, diagnostic, uri_of, text_of)
             )
+        if self._is_open(opened):
+            by_file[opened.uri] += run_diagnostics(self._server, opened)
         most = self._server.settings.limits.diagnostics
         for items in by_file.values():
             if len(items) > most:

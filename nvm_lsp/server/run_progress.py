@@ -65,7 +65,8 @@ class _Told:
 
     async def _create(self) -> None:
         await self._server.protocol.send_request_async(
-            lsp.WINDOW_WORK_DONE_PROGRESS_CREATE, {"token": self._token}
+            lsp.WINDOW_WORK_DONE_PROGRESS_CREATE,
+            lsp.WorkDoneProgressCreateParams(token=self._token),
         )
         self._send({"kind": "begin", "title": self._title, "cancellable": True})
         self._begun = True

@@ -11,19 +11,22 @@ from pygls.exceptions import JsonRpcException
 
 from nvm_lsp.assembler import Assembly, Origin
 from nvm_lsp.diagnostics import Severity
+from nvm_lsp.runner.jobs import Checking, Comparing, Job
 from nvm_lsp.runner.prepare import prepare
-from nvm_lsp.runner.probes import Plan
+from nvm_lsp.runner.probes import ConstantNames, Plan
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.service import RunFailedError
+from nvm_lsp.runner.testing import Verdict, of_assembly
 from nvm_lsp.server.protocol import REQUEST_FAILED
 from nvm_lsp.server.run_lines import LineRun, Moves, by_line
 from nvm_lsp.server.run_progress import run_progress
+from nvm_lsp.server.run_reports import snapshot_difference
 from nvm_lsp.server.workspace import OpenDocument
 
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["Result", "Runs", "Trace"]
+__all__ = ["Result", "Runs", "TestRun", "Trace"]
 
 #: Steps that a trace for an editor keeps at most.
 _MAX_STEPS = 1_000_000
@@ -45,6 +48,15 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class TestRun:
+    """What tests have shown of a version of the text; ``cases`` as `Runs.test` gives them."""
+
+    version: int
+    cases: list[dict[str, Any]]
+    moves: Moves
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """The steps of a run; ``key`` says of which text and request, ``log`` is `StepLog.to_json`."""
 
@@ -57,13 +69,15 @@ class Trace:
 class Runs:
     """Runs programs for one client.
 
-    ``results`` and ``traces`` are the last ones by URI, ``previous`` the results before those.
+    ``results`` and ``traces`` are the last ones by URI, ``previous`` the results before those,
+    ``tests`` what the last tests have shown.
     """
 
     def __init__(self, server: NvmServer) -> None:
         self._server = server
         self.results: dict[str, Result] = {}
         self.previous: dict[str, Result] = {}
+        self.tests: dict[str, TestRun] = {}
         self.traces: dict[str, Trace] = {}
 
     async def run(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -75,12 +89,7 @@ class Runs:
         opened, assembly, request = self.program(uri, options)
         version = opened.version
         before = opened.document.lines
-        name = os.path.basename(opened.document.path)
-        async with run_progress(self._server, f"Running {name}", options.get("token")) as progress:
-            try:
-                result = await self._server.service.run(request, owner=uri, progress=progress)
-            except RunFailedError as error:
-                raise JsonRpcException(str(error), REQUEST_FAILED) from error
+        result = await self._run(opened, request, options)
         _add_lines(result, assembly)
         still_open = self._server.documents.documents.get(uri)
         if still_open is not None:
@@ -92,15 +101,132 @@ class Runs:
                 self.previous[uri] = self.results[uri]
             self.results[uri] = made
             self._server.refresh_inlay_hints()
-            self._server.diagnoser.schedule(uri)
+            self._server.diagnoser.run_ended(uri)
         return result
 
     def changed(self, uri: str, before: Sequence[str], after: Sequence[str]) -> None:
         """The text of a program has changed: what is known of its lines moves with them."""
-        for results in (self.results, self.previous):
-            known = results.get(uri)
+        for known in (self.results.get(uri), self.previous.get(uri), self.tests.get(uri)):
             if known is not None:
                 known.moves.note(before, after)
+
+    async def compare(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Two runs of a program compared; see `nvm_lsp.runner.compare.to_json`.
+
+        ``options``: case, target, token, and ``against``, what to compare with, "native" if unsaid.
+
+        Raises:
+            JsonRpcException: as for `run`, or there is nothing of that name to compare with.
+        """
+        opened, assembly, request = self.program(uri, options)
+        against = options.get("against") or "native"
+        lines = {
+            pc: origin.root_line
+            for pc, size, is_data, origin in assembly.source_map.entries()
+            if size and not is_data
+        }
+        job = Comparing(replace(request, plan=Plan()), str(against), lines)
+        return await self._perform(opened, job, "Comparing", options)
+
+    async def test(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
+        """What became of the expectations of a program's cases, kept for the diagnostics.
+
+        ``options``: token, and ``case`` for one case alone. Gives ``{"passed", "cases"}``; of each
+        case name, passed, outcome, gas, problem, and the findings of `nvm_lsp.runner.jobs`.
+
+        Raises:
+            JsonRpcException: as for `run`.
+        """
+        opened, assembly, request = self.program(uri, options)
+        tests = of_assembly(
+            opened.document.path, assembly, self._server.documents.loader(opened)
+        )
+        if isinstance(tests, Verdict):
+            first = tests.diagnostics[0]
+            raise JsonRpcException(f"{first.location}: {first.message}", REQUEST_FAILED)
+        made = TestRun(opened.version, [], Moves())
+        before = opened.document.lines
+        for case, expectations in tests.cases:
+            if options.get("case") not in (None, case.name):
+                continue
+            names = ConstantNames.of(assembly)
+            job = Checking(
+                replace(request, scenario=case.scenario, plan=Plan((), names), native=False),
+                expectations,
+            )
+            row: dict[str, Any] = {"name": case.name, "problem": "", "findings": []}
+            try:
+                found = await self._perform(opened, job, "Testing", options)
+            except JsonRpcException as error:
+                row |= {"passed": False, "outcome": "none", "gas": None, "problem": str(error)}
+            else:
+                row |= {
+                    "passed": all(finding["passed"] for finding in found["findings"]),
+                    "outcome": found["outcome"], "gas": found["run"]["gas"]["used"],
+                    "findings": found["findings"],
+                }
+            made.cases.append(row)
+        still_open = self._server.documents.documents.get(uri)
+        if still_open is not None:
+            made.moves.note(before, still_open.document.lines)
+            self.tests[uri] = made
+            self._server.diagnoser.run_ended(uri)
+        return {"passed": all(row["passed"] for row in made.cases), "cases": made.cases}
+
+    async def difference(
+        self, uri: str, options: dict[str, Any], first: int, second: int | None
+    ) -> dict[str, Any]:
+        """How the guest's state before a line differs from that before another, or at the end.
+
+        Lines count from one; of a line that runs more than once, the first time counts.
+
+        Raises:
+            JsonRpcException: as for `run`, or a line was not reached.
+        """
+        opened, assembly, request = self.program(uri, options)
+        path = opened.document.path
+        pcs = {
+            line: assembly.source_map.pcs(path, line - 1)[:1]
+            for line in (first, *([second] if second is not None else []))
+        }
+        wanted = frozenset(pc for found in pcs.values() for pc in found)
+        result = await self._run(opened, replace(request, snapshots=wanted, plan=Plan()), options)
+        states = []
+        for line, found in pcs.items():
+            state = next((row for row in result["snapshots"] if row["pc"] in found), None)
+            if state is None:
+                raise JsonRpcException(f"line {line} was not reached", REQUEST_FAILED)
+            states.append((state, f"before line {line}"))
+        if second is None:
+            states.append((result, "at the end"))
+        elif second == first:
+            states.append(states[0])
+        (before, left), (after, right) = states
+        return snapshot_difference(before, after, left, right)
+
+    async def _perform(
+        self, opened: OpenDocument, job: Job, verb: str, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        title = f"{verb} {os.path.basename(opened.document.path)}"
+        async with run_progress(self._server, title, options.get("token")) as progress:
+            try:
+                return await self._server.service.perform(
+                    job, owner=opened.uri, progress=progress
+                )
+            except RunFailedError as error:
+                raise JsonRpcException(str(error), REQUEST_FAILED) from error
+
+    async def _run(
+        self, opened: OpenDocument, request: Request, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        title = f"Running {os.path.basename(opened.document.path)}"
+        async with run_progress(self._server, title, options.get("token")) as progress:
+            try:
+                return await self._server.service.run(
+                    request, owner=opened.uri, progress=progress
+                )
+            except RunFailedError as error:
+                raise JsonRpcException(str(error), REQUEST_FAILED) from error
 
     async def run_saved(self, uri: str) -> None:
         """Runs a program that was saved; one with errors is left alone."""
@@ -138,6 +264,7 @@ class Runs:
         """A program was closed: nothing of its runs is kept."""
         self.results.pop(uri, None)
         self.previous.pop(uri, None)
+        self.tests.pop(uri, None)
         self.traces.pop(uri, None)
 
     def program(
@@ -182,6 +309,7 @@ class Runs:
             request,
             limits=replace(request.limits, seconds=min(request.limits.seconds, run.seconds)),
             trust_rpc=server.trusted is True,
+            steps=True,  # lines are shown with what they did
         )
 
 

@@ -6,12 +6,14 @@ run uses.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from nvm_lsp.assembler import assemble_text
+from nvm_lsp.assembler import Unreadable, assemble_text
 from nvm_lsp.assembler.loader import Loader
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.runner.scenario_reader import BAD_SCENARIO, read_cases
@@ -19,7 +21,18 @@ from nvm_lsp.server.completion_item import Item, Kind
 from nvm_lsp.server.scenario_keys import schema
 from nvm_lsp.source import Location, Position, Span
 
-__all__ = ["in_toml", "is_scenario_file", "toml_diagnostics"]
+if TYPE_CHECKING:
+    from nvm_lsp.server.workspace import OpenDocument, Workspace
+
+__all__ = [
+    "in_toml",
+    "is_named",
+    "is_scenario_file",
+    "scenario_diagnostics",
+    "toml_diagnostics",
+]
+
+_MOST_PROGRAMS = 200
 
 _TABLE = re.compile(r"\s*(?P<array>\[\[?)\s*(?P<name>[^\]]*?)\s*\]")
 _KEY = re.compile(r"\s*(?P<word>[\w.\-]*)$")
@@ -133,6 +146,43 @@ def _values(value: dict[str, Any], before: str) -> Iterator[Item]:
 
 
 # Diagnostics --------------------------------------------------------------------------------------
+
+
+def scenario_diagnostics(workspace: Workspace, opened: OpenDocument) -> list[Diagnostic]:
+    """What is wrong with a TOML document; nothing if no program names it as its scenario."""
+    if not is_named(workspace, opened.document.path):
+        return []
+    document = opened.document
+    return toml_diagnostics(document.path, document.lines, workspace.loader(opened))
+
+
+def is_named(workspace: Workspace, path: str) -> bool:
+    """Whether a program that is open, or lies beside a file, names the file as its scenario."""
+    name = os.path.basename(path)
+    if any(
+        _names(context.tree.text, name)
+        for opened in workspace.documents.values() if not is_scenario_file(opened.uri)
+        for context in workspace.assembly(opened).program.contexts[:1]
+    ):
+        return True
+    boundary = workspace.boundary()
+    for folder in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
+        if not boundary.allows(folder):
+            continue
+        try:
+            with os.scandir(folder) as entries:
+                programs = [e.path for e in islice(entries, 2_000) if e.name.endswith(".easm")]
+        except OSError:
+            continue
+        for program in programs[:_MOST_PROGRAMS]:
+            tree = workspace.source(program)
+            if not isinstance(tree, Unreadable) and _names(tree.text, name):
+                return True
+    return False
+
+
+def _names(text: str, name: str) -> bool:
+    return "#@" in text and re.search(rf"#@\s*scenario\s.*{re.escape(name)}", text) is not None
 
 
 def toml_diagnostics(path: str, lines: Sequence[str], loader: Loader) -> list[Diagnostic]:

@@ -325,10 +325,14 @@ class NvmServer(LanguageServer):
         for uri in self.documents.documents:
             self.diagnoser.schedule(uri, saved=True)
         self.diagnoser.show_configuration_flaws()
-        self._refresh("diagnostic", lsp.WORKSPACE_DIAGNOSTIC_REFRESH, attribute="diagnostics")
+        self.refresh_diagnostics()
         self._refresh("code_lens", lsp.WORKSPACE_CODE_LENS_REFRESH)
         self._refresh("semantic_tokens", lsp.WORKSPACE_SEMANTIC_TOKENS_REFRESH)
         self.refresh_inlay_hints()
+
+    def refresh_diagnostics(self) -> None:
+        """Has a client that pulls diagnostics do so again."""
+        self._refresh("diagnostic", lsp.WORKSPACE_DIAGNOSTIC_REFRESH, attribute="diagnostics")
 
     def refresh_inlay_hints(self) -> None:
         self._refresh("inlay_hint", lsp.WORKSPACE_INLAY_HINT_REFRESH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from nvm_lsp.analysis.signatures import names_of_selector, topic_names
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.environment import predefined
 from nvm_lsp.assembler.expressions import (
@@ -15,7 +16,6 @@ from nvm_lsp.assembler.expressions import (
 )
 from nvm_lsp.assembler.layout import undefined_name
 from nvm_lsp.opcodes import FORKS
-from nvm_lsp.analysis.signatures import names_of_selector, topic_names
 from nvm_lsp.syntax import tree as t
 
 __all__ = ["ProgramNames", "number_forms", "value_of"]

@@ -68,6 +68,8 @@ FEATURES: tuple[Feature, ...] = (
         asynchronous=True,
     ),
     Feature("codeAction/resolve", "code_action:resolve"),
+    Feature("nvm/virtualDocument", "virtual_document:handle"),
+    Feature("workspace/textDocumentContent", "virtual_document:content"),
     # Navigation and structure
     Feature("textDocument/definition", "definition:handle"),
     Feature("textDocument/declaration", "definition:declare"),
@@ -103,5 +105,11 @@ PLUGIN_COMMAND = "nvm.plugin"
 COMMANDS: tuple[Command, ...] = (
     Command("nvm.run", "run:handle"),
     Command("nvm.trace", "trace:handle"),
+    Command("nvm.compare", "program_commands:compare"),
+    Command("nvm.test", "program_commands:test"),
+    Command("nvm.assemble", "program_commands:assemble_program"),
+    Command("nvm.disassemble", "program_commands:disassemble_bytecode"),
+    Command("nvm.cfg", "program_commands:control_flow"),
+    Command("nvm.snapshotDiff", "program_commands:snapshot_diff"),
     Command(PLUGIN_COMMAND, "plugin_command:handle"),
 )

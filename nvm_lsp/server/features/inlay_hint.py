@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.analysis.analyzer import Analysis, analyze
 from nvm_lsp.assembler import Assembly
+from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import picture_text
 from nvm_lsp.syntax import tree as t
 
@@ -46,7 +47,7 @@ class Hint:
 def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[str, Any]]:
     opened = server.documents.documents.get(params.text_document.uri)
     settings = server.settings.inlay_hints
-    if opened is None or not settings.enable or not opened.uri.endswith(".easm"):
+    if opened is None or not settings.enable or is_scenario_file(opened.uri):
         return []
     first = params.range.start.line
     last = min(params.range.end.line, len(opened.document.lines) - 1)

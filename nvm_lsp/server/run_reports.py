@@ -1,0 +1,135 @@
+"""What runs have shown, as Markdown for the editor: comparisons, tests, differences of states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nvm_lsp.runner.guest_trace import Snapshot
+from nvm_lsp.runner.render import render_state
+
+__all__ = ["comparison_markdown", "snapshot_difference", "test_markdown"]
+
+_MOST_LINES = 50
+
+
+def comparison_markdown(found: dict[str, Any]) -> str:
+    """A comparison's JSON for people."""
+    names = [run["name"] for run in found["runs"]]
+    lines = [
+        "| run | outcome | gas | steps |\n|---|---|---:|---:|",
+        *(
+            f"| {run['name']} | {run['outcome']} | {run['gas']:,} | {run['steps']:,} |"
+            for run in found["runs"]
+        ),
+        "",
+    ]
+    if found["same"]:
+        lines.append("Same steps, same result.")
+    lines += [f"- {difference}" for difference in found["differences"]]
+    if found["by_design"]:
+        lines.append(f"\nBy design: {found['by_design']}.")
+    divergence = found["divergence"]
+    if divergence is not None:
+        cause = divergence["cause"]
+        after = f" after {cause['op']} {_place(cause)}" if cause is not None else ""
+        lines.append(f"\nThe runs part before step {divergence['step'] + 1:,}{after}:\n")
+        for name, state in zip(names, divergence["states"], strict=True):
+            if state is None:
+                lines.append(f"- {name}: has ended")
+                continue
+            words = ", ".join(state["stack"][:8]) + (", …" if len(state["stack"]) > 8 else "")
+            lines.append(f"- {name}: {state['op']} {_place(state)}, stack `[{words}]`")
+    lines += ["", f"| line | hits | {names[0]} | {names[1]} | difference |",
+              "|---:|---:|---:|---:|---:|"]
+    for row in found["lines"][:_MOST_LINES]:
+        left, right = row["gas"]
+        lines.append(
+            f"| {row['key']} | {row['hits']:,} | {left:,} | {right:,} | {left - right:+,} |"
+        )
+    if len(found["lines"]) > _MOST_LINES:
+        lines.append(f"\n{len(found['lines']) - _MOST_LINES:,} more lines")
+    return "\n".join(lines)
+
+
+def _place(state: dict[str, Any]) -> str:
+    line = f"line {state['line']}, " if state["line"] is not None else ""
+    return f"at {line}pc {state['pc']:#06x}"
+
+
+def test_markdown(found: dict[str, Any]) -> str:
+    """The results of tests for people: what failed first."""
+    lines = []
+    for case in sorted(found["cases"], key=lambda case: bool(case["passed"])):
+        name = case["name"] or "the program"
+        lines.append(f"{'✓' if case['passed'] else '✗'} **{name}**: {case['outcome']}")
+        for row in case["findings"]:
+            if not row["passed"]:
+                said = f"expected `{row['expected']}`, got `{row['got']}`"
+                lines.append(f"- line {row['line']}: {said}")
+                if row["details"]:
+                    lines.append("\n```text\n" + "\n".join(row["details"]) + "\n```")
+        if case["problem"]:
+            lines.append(f"- {case['problem']}")
+    passed = sum(bool(case["passed"]) for case in found["cases"])
+    return "\n".join([f"{passed} of {len(found['cases'])} passed", "", *lines])
+
+
+def snapshot_difference(
+    before: dict[str, Any], after: dict[str, Any], left: str, right: str
+) -> dict[str, Any]:
+    """Two states side by side: ``text`` marks what differs, ``changes`` lists it.
+
+    The states are snapshots of a run's JSON, or such a JSON itself for its end.
+    """
+    old, new = _state(before), _state(after)
+    text = "\n".join(
+        [f"--- {left}", f"+++ {right}", *(line.plain for line in render_state(new, old))]
+    )
+    changes = list(_changes(old, new))
+    rows = "\n".join(f"| {what} | `{was}` | `{now}` |" for what, was, now in changes)
+    table = f"| | {left} | {right} |\n|---|---|---|\n{rows}" if changes else "Nothing differs."
+    return {
+        "same": not changes,
+        "changes": [{"what": what, "before": was, "after": now} for what, was, now in changes],
+        "text": text,
+        "markdown": f"{table}\n\n```text\n{text}\n```",
+    }
+
+
+def _state(json: dict[str, Any]) -> Snapshot:
+    storage = {}
+    for name in ("storage", "transient"):
+        storage[name] = {
+            int(row["slot"], 16): int(row.get("value") or row.get("after"), 16)
+            for row in json.get(name, ())
+        }
+    return Snapshot(
+        json.get("pc", 0), 0, 0, tuple(int(word, 16) for word in json["stack"]),
+        bytes.fromhex(json["memory"][2:]), **storage,
+    )
+
+
+def _changes(old: Snapshot, new: Snapshot) -> Iterator[tuple[str, str, str]]:
+    height = max(len(old.stack), len(new.stack))
+    for place in range(height, 0, -1):  # from the bottom, so that a push does not shift the rest
+        was = hex(old.stack[-place]) if place <= len(old.stack) else "-"
+        now = hex(new.stack[-place]) if place <= len(new.stack) else "-"
+        if was != now:
+            yield f"stack, word {place} from the bottom", was, now
+    size = max(len(old.memory), len(new.memory))
+    for offset in range(0, size, 32):
+        was_row, now_row = (
+            state.memory[offset : offset + 32].ljust(32, b"\0") for state in (old, new)
+        )
+        if was_row != now_row:
+            yield f"memory {offset:#06x}", "0x" + was_row.hex(), "0x" + now_row.hex()
+    for name, left, right in (
+        ("storage", old.storage, new.storage), ("transient", old.transient, new.transient)
+    ):
+        for slot in sorted(left.keys() | right.keys()):
+            if left.get(slot) != right.get(slot):
+                was, now = (
+                    "-" if slot not in words else hex(words[slot]) for words in (left, right)
+                )
+                yield f"{name}[{slot:#x}]", was, now

@@ -1,0 +1,181 @@
+"""Runs, tests and what they show in the editor: commands, diagnostics, texts, progress."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from lsprotocol import types as lsp
+
+URI = "file:///work/program.easm"
+
+
+async def command(client, name: str, *arguments):
+    return await client.workspace_execute_command_async(
+        lsp.ExecuteCommandParams(command=name, arguments=list(arguments))
+    )
+
+
+async def diagnostics(client, source: str, uri: str = URI):
+    """The diagnostics of a source, once there are some, or none for a while."""
+    for _ in range(40):
+        found = [d for d in client.diagnostics.get(uri, ()) if d.source == source]
+        if found:
+            return found
+        await asyncio.sleep(0.05)
+    return []
+
+
+async def edit(client, text: str, version: int, uri: str = URI):
+    client.text_document_did_change(
+        lsp.DidChangeTextDocumentParams(
+            text_document=lsp.VersionedTextDocumentIdentifier(uri=uri, version=version),
+            content_changes=[lsp.TextDocumentContentChangeWholeDocument(text=text)],
+        )
+    )
+    await client.wait_for_notification(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+
+
+# Error("no"): the selector and the words of a string.
+REVERTS = """\
+%macro refuse()
+    PUSH32 0x08c379a000000000000000000000000000000000000000000000000000000000
+    PUSH1 0
+    MSTORE
+    PUSH1 0x20
+    PUSH1 4
+    MSTORE
+    PUSH1 2
+    PUSH1 0x24
+    MSTORE
+    PUSH32 0x6e6f000000000000000000000000000000000000000000000000000000000000
+    PUSH1 0x44
+    MSTORE
+    PUSH1 0x64
+    PUSH1 0
+    REVERT
+%end
+    PUSH1 1
+    POP
+    %refuse()
+"""
+
+
+async def test_a_failure_is_shown_where_it_happened_with_the_way_there(client, open_text):
+    await open_text(REVERTS, URI)
+    await command(client, "nvm.run", URI)
+    (found,) = await diagnostics(client, "nvm-lsp run")
+    assert found.message == 'the run reverts here: Error("no")'
+    assert (found.range.start.line, found.severity) == (19, lsp.DiagnosticSeverity.Error)
+    places = [(r.location.range.start.line, r.message) for r in found.related_information]
+    assert (15, "it happened here") in places
+    assert (19, "in the expansion of %refuse") in places
+    await edit(client, "# new\n" + REVERTS, 2)
+    (found,) = await diagnostics(client, "nvm-lsp run")
+    assert found.range.start.line == 20
+    assert "before the last edits" in found.message
+    assert list(found.tags) == [lsp.DiagnosticTag.Unnecessary]
+    await edit(client, "STOP\n", 3)
+    await command(client, "nvm.run", URI)
+    await asyncio.sleep(0.3)
+    assert not [d for d in client.diagnostics[URI] if d.source == "nvm-lsp run"]
+
+
+CASES = """\
+#@ case one
+#@ storage 0 = 1
+#= storage[1] 2
+#@ case two
+#@ storage 0 = 2
+#= storage[1] 99
+PUSH1 0
+SLOAD
+PUSH1 2
+MUL
+PUSH1 1
+SSTORE
+STOP
+"""
+
+
+async def test_cases_are_tested_and_what_fails_is_shown(client, open_text):
+    await open_text(CASES, URI)
+    result = await command(client, "nvm.test", URI)
+    assert [(case["name"], case["passed"]) for case in result["cases"]] == [
+        ("one", True), ("two", False)
+    ]
+    assert "1 of 2 passed" in result["markdown"]
+    (found,) = await diagnostics(client, "nvm-lsp test")
+    assert found.message == "case two: expected storage[1] 99, got 4"
+    assert (found.range.start.line, found.range.start.character) == (5, 3)
+    alone = await command(client, "nvm.test", URI, {"case": "one"})
+    assert alone["passed"]
+    assert len(alone["cases"]) == 1
+
+
+async def test_two_runs_are_compared(client, open_text):
+    await open_text("GAS\nPOP\nPUSH1 1\nSTOP\n", URI)
+    found = await command(client, "nvm.compare", URI)
+    assert not found["same"]
+    assert found["by_design"].startswith("GAS gives")
+    assert found["divergence"]["cause"]["line"] == 1
+    assert "By design" in found["markdown"]
+    with pytest.raises(Exception, match="cannot compare with 'nothing'"):
+        await command(client, "nvm.compare", URI, {"against": "nothing"})
+
+
+async def test_states_of_a_run_and_of_two_runs_are_compared(client, open_text):
+    await open_text("PUSH1 5\nPUSH1 0\nMSTORE\nPUSH1 7\nSTOP\n", URI)
+    with pytest.raises(Exception, match="no two runs"):
+        await command(client, "nvm.snapshotDiff", URI)
+    found = await command(client, "nvm.snapshotDiff", URI, {"from": 3, "to": 5})
+    changes = {row["what"]: (row["before"], row["after"]) for row in found["changes"]}
+    assert changes["stack, word 1 from the bottom"] == ("0x5", "0x7")
+    assert changes["stack, word 2 from the bottom"] == ("0x0", "-")
+    assert int(changes["memory 0x0000"][1], 16) == 5
+    assert "+++ before line 5" in found["text"]
+    with pytest.raises(Exception, match="line 6 was not reached"):
+        await command(client, "nvm.snapshotDiff", URI, {"from": 6})
+    await command(client, "nvm.run", URI)
+    await edit(client, "PUSH1 6\nPUSH1 0\nMSTORE\nPUSH1 7\nSTOP\n", 2)
+    await command(client, "nvm.run", URI)
+    found = await command(client, "nvm.snapshotDiff", URI)
+    assert [row["what"] for row in found["changes"]] == ["memory 0x0000"]
+
+
+async def test_texts_are_made_of_a_program(client, open_text):
+    await open_text("PUSH1 1\nPOP\nl:\nPUSH l\nJUMP\n", URI)
+    ask = client.protocol.send_request_async
+    texts = {}
+    for kind in ("bytecode", "listing", "disassembly", "cfg", "dot", "mermaid"):
+        made = await ask("nvm/virtualDocument", {"uri": URI, "kind": kind})
+        texts[kind] = made.text
+        again = await client.workspace_text_document_content_async(
+            lsp.TextDocumentContentParams(uri=made.uri)
+        )
+        assert again.text == made.text
+    assert texts["bytecode"].startswith("0x6001505b600356\n")
+    assert "000003  5b" in texts["listing"]
+    assert "JUMPDEST" not in texts["disassembly"]
+    assert texts["dot"].startswith("digraph")
+    assert (await command(client, "nvm.cfg", URI))["text"] == texts["cfg"]
+    assert (await command(client, "nvm.disassemble", "0x6001505b600356"))["text"] == texts["disassembly"]
+    assert (await command(client, "nvm.assemble", URI))["bytecode"] == "0x6001505b600356"
+    await edit(client, "PUHS1 1\n", 2)
+    made = await ask("nvm/virtualDocument", {"uri": URI, "kind": "listing"})
+    assert "has errors" in made.text
+    assert (await command(client, "nvm.assemble", URI))["bytecode"] is None
+    with pytest.raises(Exception, match="one of bytecode"):
+        await ask("nvm/virtualDocument", {"uri": URI, "kind": "nothing"})
+
+
+async def test_scenarios_in_toml_are_checked(client, open_text, tmp_path):
+    (tmp_path / "program.easm").write_text("#@ scenario two.toml\nSTOP\n")
+    two, other = (tmp_path / "two.toml").as_uri(), (tmp_path / "pyproject.toml").as_uri()
+    found = await open_text('value = 1\nblance = 5\n', two)
+    assert [(d.code, d.range.start.line) for d in found] == [("SCN001", 1)]
+    found = await open_text("value = [\n", two)
+    assert [d.code for d in found] == ["SCN001"]
+    assert "no TOML" in found[0].message
+    assert not await open_text('value = 1\nblance = 5\n', other), "no program names it"
+    assert not await open_text("[block]\nnumber = 5\n", two)
