@@ -18,7 +18,10 @@ from typing import NamedTuple
 from nvm_lsp.analysis.stack import Entry, Result, Summary, Value, constants_of, execute
 from nvm_lsp.opcodes import OPCODES
 
-__all__ = ["STACK_LIMIT", "Block", "ControlFlow", "Fault", "State", "control_flow", "summary_of"]
+__all__ = [
+    "STACK_LIMIT", "Block", "ControlFlow", "Fault", "State", "control_flow", "place_of_unknown",
+    "summary_of",
+]
 
 _JUMPDEST, _ISZERO, _EQ = 0x5B, 0x15, 0x14
 #: Words of the EVM's stack (Yellow Paper, 9.1).
@@ -415,6 +418,11 @@ def summary_of(code: bytes, start: int) -> Summary:
 def _unknown(start: int, depth: int) -> int:
     """The identity of a word that was there on entry of a block, and of which no more is known."""
     return -2 * (start * (STACK_LIMIT + 1) + depth) - 2
+
+
+def place_of_unknown(word: int) -> tuple[int, int]:
+    """The block that such an identity belongs to, and how deep the word stood, 1 being the top."""
+    return divmod((-word - 2) // 2, STACK_LIMIT + 1)
 
 
 def _join(

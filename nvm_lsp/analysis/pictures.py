@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from nvm_lsp.analysis.control_flow import Block, ControlFlow, Word
+from nvm_lsp.analysis.control_flow import Block, ControlFlow, Word, place_of_unknown
 from nvm_lsp.analysis.stack import Step, fold
 from nvm_lsp.analysis.stack_comments import Scope, StackComment
 from nvm_lsp.opcodes import Opcode, opcode_by_code
@@ -113,6 +113,7 @@ class Pictures:
         self._values: dict[int, Named] = {}
         self._done: set[int] = set()
         self._kept: set[int] = set()
+        self._exits: dict[int, list[Named]] = {}
 
     def before(self, pc: int) -> Picture | None:
         """The stack before an instruction; None where no execution comes."""
@@ -174,6 +175,7 @@ class Pictures:
                 stack, exact = self._commented(stack, exact, pc, comment, check=not keep)
             if keep:
                 self._after[pc] = Picture(tuple(reversed(stack)), exact, scope)
+        self._exits[block.start] = stack
 
     def _entry(self, block: Block) -> tuple[list[Named], bool]:
         """The stack that all ways into a block have in common, bottom first."""
@@ -186,8 +188,28 @@ class Pictures:
             alike = all(
                 state.words[len(state.words) - height + index] == word for state in states[1:]
             )
-            words.append(self._word(word) if alike else Named("?", known=False))
+            words.append(
+                self._word(word) if alike else self._met(block.start, height - index)
+            )
         return words, exact
+
+    def _met(self, start: int, depth: int) -> Named:
+        """A word that several ways bring to a block, ``depth`` words down (1 is the top).
+
+        It is called what it is called on all of them, if that is one name.
+        """
+
+        def name() -> str:
+            names = set()
+            for before in self.flow.predecessors.get(start, ()):
+                self._run(self.flow.blocks[before])
+                exit_ = self._exits.get(before, [])
+                if len(exit_) >= depth and exit_[-depth] is not word:
+                    names.add(exit_[-depth].name())
+            return names.pop() if len(names) == 1 else "?"
+
+        word = Named(name, known=False)
+        return word
 
     def _word(self, word: Word) -> Named:
         if isinstance(word, frozenset):
@@ -198,7 +220,12 @@ class Pictures:
             block = self.flow.block_of(-(word + 1) // 2)
             if block is not None:
                 self._run(block)
-        return self._values.setdefault(word, Named("?", known=False))
+        if word not in self._values:
+            start, depth = place_of_unknown(word)
+            self._values[word] = (
+                Named("?", known=False) if word % 2 else self._met(start, depth)
+            )
+        return self._values[word]
 
     def _constant(self, value: int) -> str:
         if value in self.sources.labels and self.flow.code[value : value + 1] == b"\x5b":
@@ -324,8 +351,8 @@ def _text(row: Opcode, taken: list[Named], scope: Scope) -> str:
         return _short(f"calldata[{inputs['i']}]", "calldata[…]")
     output = row.outputs[0]
     if any(name in inputs for name in _WORD_IN_OUTPUT.findall(output)):
-        if any(not word.known for word in taken):
-            return output if len(output) < 4 else "?"
+        if "?" in inputs.values():
+            return "?"
         text = _WORD_IN_OUTPUT.sub(
             lambda found: _bracketed(inputs.get(found[0], found[0])), output
         )
