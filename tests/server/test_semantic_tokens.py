@@ -256,7 +256,8 @@ async def test_a_delta_without_an_edit_is_empty(files: Files):
 
 
 async def test_what_a_name_is_changes_far_away(files: Files):
-    text = "%def X = 1\n" + "ADD\n" * 500 + "PUSH X\n%macro m(Y)\nPUSH X\n%end\n"
+    text = "%def X = 1\n" + "ADD\n" * 500 + "PUSH X\n%macro m(Y)\n"
+    text += "ADD\n" * 100 + "PUSH X\n%end\n"
     files.write({"main.easm": text}, ["main.easm"])
     assert "X variable.readonly" in described(files, text, (await full(files)).data)
     files.edit("main.easm", 0, 0, 10, "X:", 2)
