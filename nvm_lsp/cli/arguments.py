@@ -10,7 +10,17 @@ from difflib import get_close_matches
 from nvm_lsp.configuration import Configurations, read
 from nvm_lsp.opcodes import FORKS, find_fork
 
-__all__ = ["complain", "complain_of_configuration", "configurations", "fork_argument"]
+__all__ = [
+    "UsageError", "complain", "complain_of_configuration", "configurations", "fork_argument",
+]
+
+
+class UsageError(ValueError):
+    """What a command was asked for cannot be; the message says why, ``hint`` what can."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def complain(message: str, hint: str = "") -> int:
@@ -35,12 +45,16 @@ def fork_argument(name: str) -> str:
 
 
 def configurations(path: str | None) -> Configurations:
-    """Where configuration comes from: a file named by an option, or the nearest of each file."""
+    """Where configuration comes from: a file named by an option, or the nearest of each file.
+
+    Raises:
+        UsageError: the file has no configuration.
+    """
     if path is None:
         return Configurations()
     found = read(path)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{path} holds no [tool.nvm-lsp]")
+        raise UsageError(f"{path} holds no [tool.nvm-lsp]")
     return Configurations(found)
 
 

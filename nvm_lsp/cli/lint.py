@@ -12,9 +12,11 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from nvm_lsp import __version__
 from nvm_lsp.cli.arguments import (
+    UsageError,
     complain,
     complain_of_configuration,
     configurations,
@@ -22,7 +24,6 @@ from nvm_lsp.cli.arguments import (
 )
 from nvm_lsp.cli.lint_output import (
     Output,
-    OutputError,
     Sources,
     outputs,
     statistics,
@@ -35,12 +36,14 @@ from nvm_lsp.configuration import TARGETS, Configurations, Layer
 from nvm_lsp.diagnostics import Diagnostic, Kind, Severity
 from nvm_lsp.lint.baseline import Baseline, BaselineError, load, within
 from nvm_lsp.lint.cache import FOLDER, Cache, open_cache
-from nvm_lsp.lint.changed import Changes, GitError, changes_since
 from nvm_lsp.lint.jobs import lint_all
 from nvm_lsp.lint.merge import merged
 from nvm_lsp.lint.report import FileReport, Report
 from nvm_lsp.lint.result import FileResult, Request
 from nvm_lsp.lint.selection import level_of, unknown_codes
+
+if TYPE_CHECKING:
+    from nvm_lsp.lint.changed import Changes
 
 NAME = "lint"
 HELP = "check programs for flaws"
@@ -190,10 +193,10 @@ def _once(arguments: argparse.Namespace) -> Ran:
             github=os.environ.get("GITHUB_ACTIONS") == "true" and not arguments.diff,
         )
         baseline = load(arguments.baseline) if arguments.baseline else None
-        changes = changes_since(arguments.since) if arguments.since else None
-    except OutputError as error:
+        changes = _changes(arguments.since) if arguments.since else None
+    except UsageError as error:
         return Ran(complain(str(error), error.hint))
-    except (BaselineError, GitError, argparse.ArgumentTypeError) as error:
+    except BaselineError as error:
         return Ran(complain(str(error)))
     if arguments.baseline and baseline is None:
         if not arguments.update_baseline:
@@ -240,6 +243,15 @@ def _wrong_usage(arguments: argparse.Namespace) -> tuple[str, str] | None:
     if arguments.update_baseline and arguments.since:
         return "--update-baseline cannot be used with --since", "a baseline is of all lines"
     return None
+
+
+def _changes(revision: str) -> Changes:
+    from nvm_lsp.lint.changed import GitError, changes_since  # noqa: PLC0415 -- seldom wanted
+
+    try:
+        return changes_since(revision)
+    except GitError as error:
+        raise UsageError(str(error)) from None
 
 
 def _requests(

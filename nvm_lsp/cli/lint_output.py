@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from nvm_lsp import plugins
+from nvm_lsp.cli.arguments import UsageError
 from nvm_lsp.cli.write import write_file
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Severity
 from nvm_lsp.lint.report import FileReport, Report, Reporter, Style
@@ -21,21 +22,13 @@ from nvm_lsp.shapes import near_miss
 from nvm_lsp.source import split_lines
 
 __all__ = [
-    "Output", "OutputError", "Sources", "outputs", "statistics", "summary", "write",
+    "Output", "Sources", "outputs", "statistics", "summary", "write",
 ]
 
 _HOOK = "nvm_lsp_reporters"
 STDOUT = "-"
 #: Formats for people: what else belongs on the terminal may stand beside them.
 _FOR_PEOPLE = frozenset({"full", "concise"})
-
-
-class OutputError(ValueError):
-    """A format that does not exist, or a file that cannot be one; the message says so."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +84,13 @@ def outputs(format_: str, extra: Iterable[str], *, github: bool) -> list[Output]
     ``github`` adds the annotations of GitHub Actions, on stdout if that is for people to read.
 
     Raises:
-        OutputError: there is no such format, or no file is named.
+        UsageError: there is no such format, or no file is named.
     """
     found = [_output(format_, STDOUT)]
     for word in extra:
         name, separator, target = word.partition("=")
         if not separator or not target:
-            raise OutputError(
+            raise UsageError(
                 f"--output takes FORMAT=FILE, not {word!r}",
                 f"write --output {name or 'sarif'}=FILE, or --format {name or 'sarif'} for stdout",
             )
@@ -109,7 +102,7 @@ def outputs(format_: str, extra: Iterable[str], *, github: bool) -> list[Output]
     targets = Counter(os.path.abspath(o.target) for o in found if o.target not in ("", STDOUT))
     for target, count in targets.items():
         if count > 1:
-            raise OutputError(f"{count} formats cannot go to one file: {target}")
+            raise UsageError(f"{count} formats cannot go to one file: {target}")
     return found
 
 
@@ -117,7 +110,7 @@ def _output(name: str, target: str) -> Output:
     found = plugins.find(_HOOK, Reporter, name)
     if found is None:
         known = [entry.entry.name for entry in plugins.each(_HOOK, Reporter)]
-        raise OutputError(f"there is no format {name!r}", near_miss(name, known))
+        raise UsageError(f"there is no format {name!r}", near_miss(name, known))
     return Output(found.entry, found.plugin, target)
 
 
