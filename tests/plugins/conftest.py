@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -28,10 +29,14 @@ class Environment:
         return str(self.folder / below)
 
     def install(self, *packages: Path) -> None:
+        # Copies, because what a build leaves behind lies beside the sources.
+        copies = [self.folder / "sources" / package.name for package in packages]
+        for package, copy in zip(packages, copies, strict=True):
+            shutil.copytree(package, copy, ignore=shutil.ignore_patterns("build", "*.egg-info"))
         done = subprocess.run(
             [sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet",
              "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation",
-             *map(str, packages)],
+             *map(str, copies)],
             capture_output=True, text=True, check=False,
         )
         assert done.returncode == 0, done.stderr
