@@ -412,3 +412,12 @@ def test_fingerprints_stay_when_lines_move(nvm, tmp_path):
     assert len(common) >= 3
     assert {key: before[key] for key in common} == {key: after[key] for key in common}
     assert len(set(before.values())) == len(before)
+
+
+def test_the_readme_shows_what_lint_says(nvm, tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    shown = re.search(
+        r"\$ cat (\S+)\n(.*?)\$ nvm-lsp lint \S+\n(.*?)```", readme, re.DOTALL
+    )
+    (tmp_path / shown[1]).write_text(shown[2])
+    assert nvm("lint", shown[1]).stdout == shown[3]
