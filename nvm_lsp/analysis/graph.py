@@ -63,9 +63,15 @@ def _mermaid(analysis: Analysis, overhead: Overhead | None) -> str:
 
 def _listing(analysis: Analysis, overhead: Overhead | None) -> str:
     lines: list[str] = []
+    heads = {min(members) for _, members in analysis.flow.loops()}
+    merges = set(analysis.flow.merge_points())
     for block in _shown(analysis):
         head, *body = _text(analysis, block, overhead, longest=None)
-        lines.append(head + ("" if block.reachable else "  (unreachable)"))
+        notes = [] if block.reachable else ["unreachable"]
+        notes += ["loop"] if block.start in heads else []
+        if block.start in merges:
+            notes.append(f"{len(analysis.flow.predecessors[block.start])} ways in")
+        lines.append(head + (f"  ({', '.join(notes)})" if notes else ""))
         pictures = [analysis.after(i.pc) for i in analysis.instructions(block)]
         lines += [
             f"    {line:<20}  # {picture}" if picture is not None else f"    {line}"
@@ -107,6 +113,8 @@ def _json(analysis: Analysis, overhead: Overhead | None) -> str:
     answer = {
         "complete": analysis.flow.complete,
         "gas": {"least": total.least, "most": total.most, "dynamic": list(total.dynamic)},
+        "loops": [sorted(members) for _, members in analysis.flow.loops()],
+        "merge_points": list(analysis.flow.merge_points()),
         "blocks": blocks,
     }
     return json.dumps(answer, indent=2) + "\n"
