@@ -182,7 +182,7 @@ def _place(layout: Layout) -> None:
                 offset = position + site.offset + prefix[site.variables]
                 if site.local is not None:
                     layout.local[index][site.local] = offset
-                elif layout.sites[site.word.text][1] is site:
+                elif layout.sites.get(site.word.text, (0, None))[1] is site:
                     labels[site.word.text] = offset
         else:
             for name, offset, before in _global_labels(fragment):
