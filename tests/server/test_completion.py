@@ -135,6 +135,8 @@ async def test_signatures_of_other_open_programs_are_offered(client, open_text):
 
 
 async def test_scenarios_in_toml(client, open_text):
+    assert not await labels(client, open_text, "tar|", uri="file:///work/other.toml")
+    await open_text("#@ scenario two.toml\nSTOP\n", URI)
     for marked, expected in [
         ("tar|", ["target"]),
         ("target = \"|\"", ["nvm", "evm"]),

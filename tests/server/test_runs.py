@@ -159,7 +159,8 @@ async def test_texts_are_made_of_a_program(client, open_text):
     assert "JUMPDEST" not in texts["disassembly"]
     assert texts["dot"].startswith("digraph")
     assert (await command(client, "nvm.cfg", URI))["text"] == texts["cfg"]
-    assert (await command(client, "nvm.disassemble", "0x6001505b600356"))["text"] == texts["disassembly"]
+    again = await command(client, "nvm.disassemble", "0x6001505b600356")
+    assert again["text"] == texts["disassembly"]
     assert (await command(client, "nvm.assemble", URI))["bytecode"] == "0x6001505b600356"
     await edit(client, "PUHS1 1\n", 2)
     made = await ask("nvm/virtualDocument", {"uri": URI, "kind": "listing"})

@@ -42,7 +42,7 @@ class Command:
 FEATURES: tuple[Feature, ...] = (
     Feature("textDocument/hover", "hover:handle"),
     Feature("textDocument/codeLens", "code_lens:handle"),
-    Feature("textDocument/inlayHint", "inlay_hint:handle"),
+    Feature("textDocument/inlayHint", "inlay_hint:handle", asynchronous=True),
     # Authoring
     Feature(
         "textDocument/completion", "completion:handle",

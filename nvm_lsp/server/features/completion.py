@@ -34,7 +34,7 @@ from nvm_lsp.server.features.hover import macro_page, symbol_page
 from nvm_lsp.server.names import signatures_seen
 from nvm_lsp.server.path_completion import Files, paths
 from nvm_lsp.server.scenario_keys import describe_key
-from nvm_lsp.server.scenario_toml import in_toml, is_scenario_file
+from nvm_lsp.server.scenario_toml import in_toml, is_named, is_scenario_file
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax.parser import directives
 
@@ -149,6 +149,8 @@ def _complete(cursor: Cursor) -> CompletionList | None:
     document = opened.document
     before = cursor.line[: position.column]
     if is_scenario_file(opened.uri):
+        if not is_named(server.documents, document.path):
+            return None
         return CompletionList(*in_toml(document.lines, position))
     files = Files(server.documents.base_of(document.path), server.documents.boundary(opened))
     inside = in_comment(before, program.assembly, files)

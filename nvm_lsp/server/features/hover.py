@@ -23,6 +23,7 @@ from nvm_lsp.server.comments import words_of
 from nvm_lsp.server.contributions import ServedProgram, cursor_at, hovers
 from nvm_lsp.server.names import macro_uses, signatures_seen, uses
 from nvm_lsp.server.scenario_keys import describe_key
+from nvm_lsp.server.stack_hover import stack_page
 from nvm_lsp.server.values import number_forms, value_of
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t
@@ -61,7 +62,40 @@ def _hover(cursor: Cursor) -> Hover | None:
     program = cursor.program
     assert isinstance(program, ServedProgram)
     seen = signatures_seen(program.server.documents, program.opened)
-    return hover(program.assembly, cursor.position, seen)
+    return _probe(cursor, program) or hover(program.assembly, cursor.position, seen)
+
+
+def _probe(cursor: Cursor, program: ServedProgram) -> Hover | None:
+    """What the last run has shown of a probe, in all forms that the value may be meant in."""
+    line = cursor.position.line
+    tree = program.opened.tree
+    comment = tree.line(line).comment if line < tree.line_count else None
+    result = program.server.results.get(program.uri)
+    if comment is None or comment.kind != "probe" or result is None:
+        return None
+    if cursor.position.column <= comment.start:
+        return None
+    for row in result.json["probes"]:
+        is_here = row["file"] == tree.path and result.moves.now(row["line"] - 1) == line
+        if is_here and row["text"].strip() == comment.body:
+            text = f"`{comment.body}` in the last run: {_seen(row)}"
+            if result.version != program.opened.version:
+                text += "\n\n*from before the last edits*"
+            return Hover(text, Span.of_line(line, comment.start, comment.end))
+    return None
+
+
+def _seen(row: dict[str, Any]) -> str:
+    if row["error"] is not None:
+        return str(row["error"])
+    if row["value"] is None:
+        return "not reached"
+    hits = f"\n\nran {row['hits']:,} times, this is the last" if row["hits"] > 1 else ""
+    value = str(row["value"])
+    try:
+        return _forms(int(value, 0), ()) + hits if len(value) <= 66 else f"`{value}`" + hits
+    except ValueError:
+        return f"`{value}`" + hits
 
 
 def hover(
@@ -97,20 +131,21 @@ def _parts(
         case t.Instruction(mnemonic=mnemonic):
             row = opcode_by_name(mnemonic)
             if row is not None:
-                yield statement.start, statement.mnemonic_end, "\n\n".join(
-                    (opcode_page(row), _link(row.code, assembly.fork))
-                )
+                text = f"{opcode_page(row)}\n\n{_link(row.code, assembly.fork)}"
+                text += stack_page(assembly, line)
+                yield statement.start, statement.mnemonic_end, text
             elif mnemonic == "PUSH":
-                yield statement.start, statement.mnemonic_end, _SIZED_PUSH + _emitted(
-                    assembly, line
-                )
+                text = _SIZED_PUSH + _emitted(assembly, line) + stack_page(assembly, line)
+                yield statement.start, statement.mnemonic_end, text
         case t.Label(name=word) | t.PositionLabel(name=word):
             yield word.start, word.end, _name(word.text, assembly, macro, signatures)
         case t.ConstantDefinition(name=word) | t.Table(name=word):
             yield word.start, word.end, _name(word.text, assembly, macro, signatures)
         case t.MacroUse(name=word):
             text = macro_page(assembly, word.text)
-            yield statement.start, word.end, text + (_expansion(assembly, line) if text else "")
+            if text:
+                text += _expansion(assembly, line) + stack_page(assembly, line)
+            yield statement.start, word.end, text
         case t.MacroDefinition(name=word):
             yield statement.start, word.end, macro_page(assembly, word.text)
         case t.ForkDirective(name=word):

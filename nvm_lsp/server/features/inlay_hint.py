@@ -6,6 +6,7 @@ edited, and says that it is older.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from nvm_lsp.analysis.analyzer import Analysis, analyze
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import picture_text
+from nvm_lsp.server.stack_hover import is_ready, prepare
 from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Hint:
     order: int = 0
 
 
-def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[str, Any]]:
+async def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[str, Any]]:
     opened = server.documents.documents.get(params.text_document.uri)
     settings = server.settings.inlay_hints
     if opened is None or not settings.enable or is_scenario_file(opened.uri):
@@ -52,6 +54,10 @@ def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[str, Any
     first = params.range.start.line
     last = min(params.range.end.line, len(opened.document.lines) - 1)
     assembly = server.documents.assembly(opened)
+    if assembly.ok and (settings.stack or settings.gas) and not is_ready(assembly):
+        await asyncio.to_thread(prepare, assembly)
+        if opened.assembly is not assembly:
+            return []  # the client asks again for the text that it has now
     hints = list(
         static_hints(
             assembly, first, last, stack=settings.stack, gas=settings.gas, offsets=settings.offsets

@@ -1,0 +1,74 @@
+"""The stack before and after a line, and how a call reads, in Markdown.
+
+The analysis of a long program takes longer than a hover may, so it is used where it is there
+already, as it is once the rules have run; a short program is analysed at once.
+"""
+
+from __future__ import annotations
+
+from nvm_lsp.analysis.analyzer import Analysis, analyze
+from nvm_lsp.analysis.pictures import Picture
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.opcodes import opcode_by_code
+from nvm_lsp.server.stack_comment_edits import picture_text
+
+__all__ = ["is_ready", "prepare", "stack_page"]
+
+#: Bytes of a program that is analysed at once.
+_SHORT = 1_024
+_CALLS = (0xF1, 0xF2, 0xF4, 0xFA)
+
+
+def is_ready(assembly: Assembly) -> bool:
+    """Whether asking for stacks is quick."""
+    analysis = analyze(assembly)
+    return len(assembly.bytecode) <= _SHORT or {"flow", "comments"} <= analysis.__dict__.keys()
+
+
+def prepare(assembly: Assembly) -> None:
+    """Makes what stacks are read from; may take long."""
+    analysis = analyze(assembly)
+    _ = analysis.flow, analysis.comments
+
+
+def stack_page(assembly: Assembly, line: int) -> str:
+    """The stack around a line of the root file; nothing where no execution comes."""
+    if not assembly.ok or not is_ready(assembly):
+        return ""
+    pcs = [
+        pc
+        for pc, size, is_data in assembly.source_map.line_items(assembly.program.root.path, line)
+        if size and not is_data
+    ]
+    if not pcs:
+        return ""
+    analysis = analyze(assembly)
+    before, after = analysis.before(pcs[0]), analysis.after(pcs[-1])
+    if before is None:
+        return "\n\nNo execution comes here."
+    parts = [f"\n\nstack before `{picture_text(before)}`"]
+    if after is not None:
+        parts.append(f"stack after `{picture_text(after)}`")
+    if len(pcs) == 1:
+        parts += _inputs(analysis, pcs[0], before)
+    return "\n\n".join(parts)
+
+
+def _inputs(analysis: Analysis, pc: int, before: Picture) -> list[str]:
+    """What the words are that an instruction takes, and how a call reads."""
+    code = analysis.flow.code[pc]
+    row = opcode_by_code(code)
+    if row is None or row.is_dup or row.is_swap or not row.inputs:
+        return []
+    found = []
+    if len(before.words) >= len(row.inputs):
+        words = [
+            f"{name} = `{word.name(before.scope)}`"
+            for name, word in zip(row.inputs, before.words, strict=False)
+        ]
+        found.append(" · ".join(words))
+        if code in _CALLS:
+            reading = analysis.call(pc)
+            arguments = f" ({', '.join(reading.arguments)})" if reading.arguments else ""
+            found.append(f"reads as `{reading}{arguments}`")
+    return found
