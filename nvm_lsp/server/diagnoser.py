@@ -36,7 +36,7 @@ __all__ = ["Diagnoser", "Outdated"]
 #: that they never take more than half of the time; at once where there was quiet before.
 _LONGEST_PAUSE = 0.5
 #: Seconds that rules may take for their findings to come with the assembler's, in one go.
-_AT_ONCE = 0.02
+_AT_ONCE = 0.1
 #: Lines from which on they come later in any case.
 _MANY_LINES = 500
 

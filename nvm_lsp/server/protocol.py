@@ -17,7 +17,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["INVALID_PARAMS", "REQUEST_FAILED", "Protocol"]
+__all__ = ["INVALID_PARAMS", "REQUEST_FAILED", "SERVER_CANCELLED", "Protocol"]
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ INVALID_PARAMS = -32602  # JSON-RPC 2.0, as the two below
 _INVALID_REQUEST = -32600
 _METHOD_NOT_FOUND = -32601
 _NOT_INITIALIZED = -32002  # LSP 3.17, ErrorCodes.ServerNotInitialized
+SERVER_CANCELLED = -32802  # LSP 3.17, LSPErrorCodes.ServerCancelled
 _CANCELLED = -32800  # LSP 3.17, LSPErrorCodes.RequestCancelled
 
 
@@ -68,9 +69,16 @@ class Protocol(LanguageServerProtocol):
                 self.refuse(number, INVALID_PARAMS, f"the parameters of {method} are not as in LSP")
             else:
                 log.warning("a message that cannot be understood: %s", method or "response")
+                self._give_up_waiting(number)
             return
         self._initialized = self._initialized or method == lsp.INITIALIZE
         self.handle_message(message)
+
+    def _give_up_waiting(self, number: Any) -> None:
+        """Whoever waits for an answer that makes no sense waits for nothing."""
+        future = self._request_futures.pop(number, None) if isinstance(number, str | int) else None
+        if future is not None and not future.done():
+            future.set_exception(JsonRpcException("the answer cannot be understood", 0))
 
     def refuse(self, number: Any, code: int, message: str) -> None:
         """Answers a request with an error."""

@@ -42,7 +42,6 @@ log = logging.getLogger(__name__)
 
 #: Where somebody may tell of a bug.
 BUGS = "https://github.com/nvm-lsp/nvm-lsp/issues"
-_SERVER_CANCELLED = -32802  # LSP 3.17, LSPErrorCodes.ServerCancelled
 #: Seconds between looks at the disk for clients that do not watch files.
 _POLL_SECONDS = 2.0
 _WATCHED = ("**/*.easm", "**/pyproject.toml", "**/nvm-lsp.toml")
@@ -160,10 +159,10 @@ class NvmServer(LanguageServer):
         for failure in plugins.failures():
             self.report_plugin(failure)
         plugins.listen(self.report_plugin)
+        self._keep(self.service.start())
+        self._keep(self.read_client_settings())
         await self._register_watchers()
-        await self.read_client_settings()
         self._keep(self._look_at_disk())
-        await self.service.start()
 
     def leave(self, code: int) -> None:
         """The client wants no more of us."""

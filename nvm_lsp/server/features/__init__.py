@@ -40,6 +40,12 @@ class Command:
 
 
 FEATURES: tuple[Feature, ...] = (
+    Feature(
+        "textDocument/diagnostic", "diagnostic:handle",
+        {"identifier": "nvm-lsp", "interFileDependencies": True, "workspaceDiagnostics": True},
+        asynchronous=True,
+    ),
+    Feature("workspace/diagnostic", "diagnostic:handle_workspace", asynchronous=True),
     Feature("textDocument/hover", "hover:handle"),
     Feature("textDocument/codeLens", "code_lens:handle"),
     Feature("textDocument/inlayHint", "inlay_hint:handle", asynchronous=True),
@@ -71,8 +77,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("nvm/virtualDocument", "virtual_document:handle"),
     Feature("workspace/textDocumentContent", "virtual_document:content"),
     # Navigation and structure
-    Feature("textDocument/definition", "definition:handle"),
-    Feature("textDocument/declaration", "definition:declare"),
+    Feature("textDocument/definition", "definition:handle", asynchronous=True),
+    Feature("textDocument/declaration", "definition:declare", asynchronous=True),
     Feature("textDocument/references", "references:handle", asynchronous=True),
     Feature("textDocument/documentHighlight", "document_highlight:handle"),
     Feature("textDocument/prepareRename", "rename:prepare", asynchronous=True),
