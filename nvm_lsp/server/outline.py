@@ -5,8 +5,10 @@ A pure function of a syntax tree.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from nvm_lsp.assembler.references import Occurrence, Structure, definitions, structure
@@ -54,15 +56,35 @@ def outline(tree: SyntaxTree) -> tuple[Entry, ...]:
 
 def entry_at(tree: SyntaxTree, line: int) -> Entry | None:
     """The macro that a line belongs to, else the last label of the file at or above it."""
-    best: Entry | None = None
-    for entry in outline(tree):
-        if entry.first > line:
-            break
-        if entry.kind == "macro" and line <= entry.last:
-            return entry
-        if entry.kind == "label":
-            best = entry
-    return best
+    known = _by_line.get(tree)
+    if known is None:
+        entries = outline(tree)
+        known = _by_line[tree] = (
+            _Lines.of(entry for entry in entries if entry.kind == "macro"),
+            _Lines.of(entry for entry in entries if entry.kind == "label"),
+        )
+    macros, labels = known
+    macro = macros.last_above(line)
+    return macro if macro is not None and line <= macro.last else labels.last_above(line)
+
+
+class _Lines(NamedTuple):
+    """Entries with their first lines, to find the last one above a line."""
+
+    firsts: list[int]
+    entries: list[Entry]
+
+    @staticmethod
+    def of(entries: Iterable[Entry]) -> _Lines:
+        listed = list(entries)
+        return _Lines([entry.first for entry in listed], listed)
+
+    def last_above(self, line: int) -> Entry | None:
+        index = bisect_right(self.firsts, line) - 1
+        return self.entries[index] if index >= 0 else None
+
+
+_by_line: WeakKeyDictionary[SyntaxTree, tuple[_Lines, _Lines]] = WeakKeyDictionary()
 
 
 def _outline(tree: SyntaxTree) -> tuple[Entry, ...]:

@@ -149,16 +149,16 @@ class ProgramFiles:
         files = [path] if target.scope is not None else self.sharing(path, target)
         yield from self._in(files, target)
 
-    def definitions(self, path: str, target: Target) -> list[Found]:
-        """The definitions of a target, those near by if there are any.
+    def definitions(self, path: str, target: Target, *, near: bool = False) -> list[Found]:
+        """The definitions of a target; those ``near`` by are all that open files tell of.
 
-        Near by are the file, what it includes, and open files: the others need not be read.
+        For them the workspace need not be read.
         """
-        near = [path] if target.scope is not None else [path, *self.around(path)]
-        found = [p for p in self._in(dict.fromkeys(near), target) if p.occurrence.is_definition]
-        if found or target.scope is not None:
-            return found
-        return [p for p in self.occurrences(path, target) if p.occurrence.is_definition]
+        if near and target.scope is None:
+            places = self._in(dict.fromkeys((path, *self.around(path))), target)
+        else:
+            places = self.occurrences(path, target)
+        return [place for place in places if place.occurrence.is_definition]
 
     def _in(self, files: Iterable[str], target: Target) -> Iterator[Found]:
         for file in files:

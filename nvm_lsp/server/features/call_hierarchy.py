@@ -15,6 +15,7 @@ from nvm_lsp.assembler.references import (
     Target,
     occurrence_at,
     occurrences_between,
+    structure,
     target_of,
 )
 from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, entry_at, outline
@@ -160,7 +161,7 @@ def _calls_from(code: _Code) -> Iterator[Occurrence]:
 def _lines(code: _Code) -> tuple[int, int]:
     """The lines in which the code lies, for a label up to the next one."""
     entry = code.entry
-    if entry is not None and (entry.kind == "macro" or entry not in outline(code.tree)):
+    if entry is not None and _is_bounded(code.tree, entry):
         return entry.first, entry.last + 1
     first = entry.first if entry is not None else -1
     labels = (part.first for part in outline(code.tree) if part.kind == "label")
@@ -171,9 +172,14 @@ def _lines(code: _Code) -> tuple[int, int]:
 def _belongs(code: _Code, line: int) -> bool:
     """Whether a line is the code's own, not that of a macro defined in between."""
     entry = code.entry
-    if entry is not None and (entry.kind == "macro" or entry not in outline(code.tree)):
+    if entry is not None and _is_bounded(code.tree, entry):
         return True
-    return entry_at(code.tree, line) == entry
+    return entry_at(code.tree, line) is entry
+
+
+def _is_bounded(tree: SyntaxTree, entry: Entry) -> bool:
+    """Whether code ends with its last line: a macro's does, and that of a label in a macro."""
+    return structure(tree).macro_at(entry.first) is not None
 
 
 def _code(files: ProgramFiles, item: lsp.CallHierarchyItem) -> _Code | None:

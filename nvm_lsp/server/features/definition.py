@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.references import Target, occurrence_at, target_of
-from nvm_lsp.server.program_files import Found, ProgramFiles, includes_of
+from nvm_lsp.server.program_files import Found, ProgramFiles, includes_of, read_workspace
 from nvm_lsp.source import Location, Position
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["declare", "handle", "in_force"]
 
 
-def handle(server: NvmServer, params: lsp.DefinitionParams) -> list[dict[str, Any]]:
-    return _answer(server, params, every=False)
+async def handle(server: NvmServer, params: lsp.DefinitionParams) -> list[dict[str, Any]]:
+    return await _answer(server, params, every=False)
 
 
-def declare(server: NvmServer, params: lsp.DeclarationParams) -> list[dict[str, Any]]:
-    return _answer(server, params, every=True)
+async def declare(server: NvmServer, params: lsp.DeclarationParams) -> list[dict[str, Any]]:
+    return await _answer(server, params, every=True)
 
 
-def _answer(
+async def _answer(
     server: NvmServer, params: lsp.DefinitionParams | lsp.DeclarationParams, *, every: bool
 ) -> list[dict[str, Any]]:
     opened = server.documents.documents.get(params.text_document.uri)
@@ -43,7 +43,11 @@ def _answer(
         return _included_file(files, opened, position)
     target = target_of(opened.tree, occurrence)
     path = opened.document.path
-    found = files.definitions(path, target)
+    found = files.definitions(path, target, near=True)
+    if not found:
+        await read_workspace(server, opened.uri)
+        files = ProgramFiles(server)
+        found = files.definitions(path, target)
     if not every and len(found) > 1:
         found = in_force(server.documents.assembly(opened), target, found)
     return [files.location_json(place) for place in found]
