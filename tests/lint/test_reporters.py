@@ -219,7 +219,7 @@ def test_a_path_of_bytes_comes_back_from_json():
 
 def test_github_unescapes_to_what_was_said(monkeypatch, tmp_path):
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
-    path = str(tmp_path / "a,b:c%.easm")
+    path = str(tmp_path / "a,b::c%.easm")
     message = "50% of\nthis: that, %0A ::error::"
     text = written("github", report_of(file_of(Diagnostic(PLAIN, at(2, 4, 6, path), message))))
     # As in the runner: properties end at the first `::`, are split at commas, then unescaped.
@@ -232,7 +232,7 @@ def test_github_unescapes_to_what_was_said(monkeypatch, tmp_path):
     }
     assert command[1] == "warning"
     assert plain == {
-        "title": "nvm-lsp TPL001 test-plain", "file": "a,b:c%.easm",
+        "title": "nvm-lsp TPL001 test-plain", "file": "a,b::c%.easm",
         "line": "3", "endLine": "3", "col": "5", "endColumn": "7",
     }
     said = command[3].replace("%0A", "\n").replace("%25", "%")
