@@ -105,9 +105,11 @@ class LintContext:
         opcodes, pcs = self._written
         if any(op in opcodes for op in (_PC, _CODECOPY, _CODESIZE)) or not analysis.is_certain:
             return False
-        jumped_to = {
-            start for start in analysis.flow.blocks if code[start : start + 1] == b"\x5b"
-        }
+        jumped_to: set[int] = set()
+        for block in analysis.blocks():
+            if block.summary is not None and block.summary.target is not None:
+                target = analysis.constant(block, block.summary.target)
+                jumped_to |= set(block.successors) if target is None else {target}
         for pc, opcode in zip(pcs, opcodes, strict=True):
             size = _push_size(opcode)
             if size and int.from_bytes(code[pc + 1 : pc + 1 + size], "big") in jumped_to:
