@@ -80,6 +80,12 @@ def test_the_second_number_rises_with_what_is_new():
         assert not new, "record it, and raise the second number of API_VERSION if it was released"
 
 
+def test_the_page_names_all_of_it():
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    for name in (*api.__all__, *hooks()):
+        assert f"`{name}`" in page, f"docs/plugins.md does not name {name}"
+
+
 if __name__ == "__main__":
     record = current()
     names = ",\n  ".join(f"{json.dumps(n)}: {json.dumps(s)}" for n, s in record["names"].items())

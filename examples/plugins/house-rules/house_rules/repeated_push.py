@@ -31,6 +31,8 @@ _PUSH1, _PUSH32 = 0x60, 0x7F
 @rule("HSE001", "repeated-push", Severity.HINT)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802
     assembly = context.assembly
+    # Code that becomes shorter moves what is behind it.
+    applicability = Applicability.SAFE if context.is_relocatable else Applicability.UNSAFE
     for first, second in pairwise(assembly.iter_operations()):
         if not (_PUSH1 <= second.code <= _PUSH32 and first[1:] == second[1:]):
             continue
@@ -38,12 +40,11 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802
         # A use of a macro is no place to change, nor is a file that this one includes.
         if origin is None or origin.uses:
             continue
-        yield Diagnostic(
+        edit = Edit(origin.location, "DUP1")
+        yield from context.at(
             RULE.kind,
-            origin.location,
+            second.pc,
             f"{second.value:#x} is on top of the stack already",
             "DUP1 takes fewer bytes",
-            fixes=(
-                Fix("Replace with DUP1", (Edit(origin.location, "DUP1"),), Applicability.SAFE),
-            ),
+            fixes=[Fix("Replace with DUP1", (edit,), applicability)],
         )

@@ -43,7 +43,7 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802
         span = origin.location.span
         text = lines[span.start.line][span.start.column : span.end.column]
         if re.fullmatch(r"\w+\s+(0x[0-9a-fA-F_]+|[0-9_]+)", text):
-            yield Diagnostic(
-                RULE.kind, origin.location, f"slot {push.value:#x} of storage has no name",
+            yield from context.at(
+                RULE.kind, push.pc, f"slot {push.value:#x} of storage has no name",
                 "%def NAME = " + text.split()[1],
             )
