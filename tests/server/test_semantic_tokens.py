@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 
 import pytest
 from lsprotocol import types as lsp
@@ -266,3 +268,12 @@ async def test_what_a_name_is_changes_far_away(files: Files):
     files.edit("main.easm", 502, 9, 10, "X", 3)
     found = described(files, text.replace("(Y)", "(X)"), (await full(files)).data)
     assert (found.count("X label"), found.count("X parameter")) == (1, 1)
+
+
+async def test_the_extension_colours_what_the_server_tells(files: Files):
+    package = json.loads((Path(__file__).parents[2] / "editor-extension/package.json").read_text())
+    (scopes,) = package["contributes"]["semanticTokenScopes"]
+    for selector in scopes["scopes"]:
+        kind, *modifiers = selector.split(".")
+        assert kind in legend(files).token_types
+        assert set(modifiers) <= set(legend(files).token_modifiers)
