@@ -361,7 +361,11 @@ class Diagnoser:
     def show_configuration_flaws(self) -> None:
         """Shows what is wrong with the project's files, in those files."""
         flawed: dict[str, list[Json]] = {}
-        for configuration in self._server.documents.configurations.read():
+        documents = self._server.documents
+        for place in (*documents.folders, *(d.document.path for d in documents.documents.values())):
+            if os.path.isabs(place):
+                documents.configurations.of(place)
+        for configuration in documents.configurations.read():
             if configuration.path is not None and configuration.flaws:
                 flawed[uri_of(os.path.abspath(configuration.path))] = _flaws(configuration)
         for uri in self._flawed - flawed.keys():
