@@ -92,8 +92,8 @@ export class Workbench {
   // Editor ---------------------------------------------------------------------------------------
 
   async open(name: string): Promise<void> {
-    await this.page.keyboard.press("Control+p");
     const input = this.page.locator(".quick-input-widget input");
+    await this.pressUntil("Control+p", input);
     await input.fill(path.join(this.folder, name));
     await this.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
     await input.press("Enter");
@@ -102,12 +102,26 @@ export class Workbench {
 
   /** Carries out a command of the palette by its title. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press("F1");
     const input = this.page.locator(".quick-input-widget input");
+    await this.pressUntil("F1", input);
     await input.fill(`>${title}`);
     const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
     await row.waitFor();
     await input.press("Enter");
+  }
+
+  /** Presses a key until something shows: an editor that is still starting misses keys. */
+  private async pressUntil(key: string, shown: Locator): Promise<void> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await this.page.keyboard.press(key);
+      try {
+        await shown.waitFor({ timeout: PATIENCE_MS / 10 });
+        return;
+      } catch {
+        await this.page.keyboard.press("Escape");
+      }
+    }
+    await shown.waitFor();
   }
 
   /** The visible line with such a text. */
@@ -117,8 +131,8 @@ export class Workbench {
 
   /** Sets the cursor behind a line, by its number from one. */
   async goTo(line: number, column = 1): Promise<void> {
-    await this.page.keyboard.press("Control+g");
     const input = this.page.locator(".quick-input-widget input");
+    await this.pressUntil("Control+g", input);
     await input.fill(`:${line}:${column}`);
     await input.press("Enter");
     await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });

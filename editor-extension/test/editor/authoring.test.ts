@@ -1,0 +1,63 @@
+/** Writing a program: completion, a fix, renaming, formatting, snippets, what colours it. */
+
+import { test } from "node:test";
+import { inWorkbench } from "./workbench";
+
+const PROGRAM = `%def AMOUNT = 5
+
+start:
+  push1   AMOUNT
+    PUSH1 AMOUNT
+    ADDD
+    PUSH start
+    POP
+    POP
+    STOP
+`;
+
+test("a program is completed, fixed, renamed and formatted", async () => {
+  await inWorkbench("authoring", { files: { "program.easm": PROGRAM } }, async (it) => {
+    const { page } = it;
+    await it.open("program.easm");
+    await page.locator(".squiggly-error").first().waitFor();
+
+    await it.goTo(6, 7);
+    await page.keyboard.press("Control+.");
+    const fix = page.locator(".action-widget .monaco-list-row", { hasText: /Replace with ADD\b/ }).first();
+    await fix.waitFor();
+    await it.screenshot("fix");
+    await fix.click();
+    await it.line(/^\s*ADD$/).waitFor();
+
+    await it.goTo(1, 7);
+    await page.keyboard.press("F2");
+    const box = page.locator(".rename-box input");
+    await box.waitFor();
+    await box.fill("WORTH");
+    await box.press("Enter");
+    await it.line(/PUSH1\s+WORTH/).waitFor();
+
+    await it.command("Format Document");
+    await it.line(/^\s{4}PUSH1 WORTH$/).waitFor();
+
+    await it.goTo(10, 1);
+    await page.keyboard.type("    PUSH1 1\nKECC");
+    await page.locator(".suggest-widget .monaco-list-row", { hasText: "KECCAK256" }).waitFor();
+    await it.screenshot("completion");
+    await page.keyboard.press("Escape");
+    await it.command("Snippets: Insert Snippet");
+    await page.locator(".quick-input-list .monaco-list-row", { hasText: "approve" }).first().waitFor();
+    await page.keyboard.press("Escape");
+  });
+});
+
+test("a program without extension is known by its first line; macros fold", async () => {
+  const files = { program: "#@ target evm\n%macro twice() takes(1) returns(1)\n    DUP1\n    ADD\n%end\n    PUSH1 2\n    %twice()\n    STOP\n" };
+  await inWorkbench("first-line", { files }, async (it) => {
+    await it.open("program");
+    await it.page.locator(".statusbar-item", { hasText: /^easm$/ }).first().waitFor();
+    await it.lens("Run on NestedVM").waitFor();
+    await it.command("Fold All");
+    await it.line("DUP1").waitFor({ state: "hidden" });
+  });
+});
