@@ -26,7 +26,9 @@ editors:
       vim.lsp.enable('nvm_lsp')
 
   Neovim 0.7 to 0.10, in init.lua:
-      vim.filetype.add({ extension = { easm = 'easm' } })
+      vim.api.nvim_create_autocmd({ 'BufRead', 'BufNewFile' }, {
+        pattern = '*.easm', command = 'setfiletype easm',
+      })
       vim.api.nvim_create_autocmd('FileType', {
         pattern = 'easm',
         callback = function()

@@ -1,0 +1,73 @@
+"""Neovim, without a screen, as a person uses it: diagnostics, hover, definition, rename, format,
+code action, run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nvm_lsp.cli.serve import EDITORS
+
+SESSION = Path(__file__).parent / "neovim" / "session.lua"
+PROGRAM = """\
+# A comment with an emoji 😀 and é.
+start:
+    PUSH1 3
+    PUSH1 4
+    ADDD
+    PUSH1 done
+    JUMP
+done:
+  PUSH1   0
+    STOP
+"""
+
+
+def _setup() -> str:
+    """What the help tells users of this Neovim to write, but for the program's place."""
+    block = re.search(r"Neovim 0\.7.*?init\.lua:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
+    assert "{ 'nvm-lsp', 'serve' }" in block
+    return block.replace(
+        "{ 'nvm-lsp', 'serve' }", f"{{ '{sys.executable}', '-m', 'nvm_lsp', 'serve' }}"
+    )
+
+
+def test_a_session_of_neovim(tmp_path):
+    neovim = shutil.which("nvim")
+    if neovim is None:
+        assert not os.environ.get("CI"), "CI installs neovim; see .ci/run"
+        pytest.skip("nvim is not installed: apt-get install neovim")
+    program = tmp_path / "program.easm"
+    program.write_text(PROGRAM, encoding="utf-8")
+    result = tmp_path / "result.json"
+    setup = tmp_path / "setup.lua"
+    setup.write_text(_setup(), encoding="utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [neovim, "--headless", "--clean", "-S", str(SESSION)],
+        env={
+            **os.environ, "SETUP": str(setup), "PROGRAM": str(program),
+            "RESULT": str(result), "HOME": str(home), "XDG_STATE_HOME": str(home),
+        },
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )
+    assert result.exists(), done.stderr
+    found = json.loads(result.read_text(encoding="utf-8"))
+    assert "failed" not in found, found["failed"]
+    assert "ASM001" in found["diagnostics"]
+    assert "ADD" in found["action"]
+    assert "gas" in found["hover"]
+    assert found["definition"] == 7
+    assert "finish:" in found["renamed"]
+    assert [line.strip() for line in found["renamed"] if "PUSH1 finish" in line]
+    assert "    PUSH1 0" in found["formatted"]
+    assert found["outcome"] == "stop"
+    assert "shown" not in found, found["shown"]
