@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
-from nvm_lsp.cli.arguments import complain, fork_argument
+from nvm_lsp.cli.arguments import complain, complain_of_configuration, fork_argument
 from nvm_lsp.cli.progress import Progress
 from nvm_lsp.cli.source_files import Input, print_diagnostics, read_input
+from nvm_lsp.configuration import Configurations, FileSettings
 from nvm_lsp.runner.prepare import prepare
 from nvm_lsp.runner.probes import Plan
 from nvm_lsp.runner.run import Request, Run
@@ -31,6 +32,7 @@ _SNAPSHOTS = ("all", "changes", "end")
 
 
 _PROFILES = ("table", "threaded")
+DEFAULT_BACKEND = "py-evm"
 
 
 class _Profile(argparse.Action):
@@ -57,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", choices=("nvm", "evm"),
         help="nvm: on the NestedVM; evm: the same bytes natively (default: nvm)",
     )
-    parser.add_argument("--backend", default="py-evm", help="execution backend (default: py-evm)")
+    parser.add_argument("--backend", help="execution backend (default: py-evm)")
     parser.add_argument(
         "--steps", action="store_true",
         help="tell what the program did on the way, even if the backend is slow at it",
@@ -73,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gas", type=_count, metavar="N", help="gas limit (default: 30000000)")
     parser.add_argument(
-        "--timeout", type=seconds, default=10.0, metavar="S",
+        "--timeout", type=seconds, metavar="S",
         help="wall-clock limit in seconds (default: 10)",
     )
     parser.add_argument("--value", type=_count, metavar="WEI", help="ether sent with the call")
@@ -133,10 +135,14 @@ def run(arguments: argparse.Namespace) -> int:
     program = read_input(arguments.program)
     if isinstance(program, Unreadable):
         return complain(program.message, program.hint)
+    known = Configurations()
+    settings = known.of(program.name).for_file(program.name)
+    if complain_of_configuration(known):
+        return 2
     assembly: Assembly | None = None
-    scenario, plan = Scenario(), Plan()
+    scenario, plan = Scenario(target=settings.target), Plan()
     if program.tree is not None:
-        found = _from_source(program, arguments)
+        found = _from_source(program, arguments, settings)
         if isinstance(found, int):
             return found
         assembly, scenario, plan = found
@@ -152,9 +158,10 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(snapshots, str) and snapshots not in _SNAPSHOTS:
         return complain(snapshots)
     request = Request(
-        code, scenario, arguments.backend, Limits(seconds=arguments.timeout), snapshots,
+        code, scenario, backend_name(arguments.backend, settings),
+        limits(arguments.timeout, settings), snapshots,
         plan=plan, trust_rpc=arguments.allow_rpc,
-        steps=True if _needs_steps(arguments) else None,
+        steps=_needs_steps(arguments),
     )
     try:
         if arguments.compare is not None:
@@ -267,15 +274,17 @@ def _print_lines(lines: Iterable[Text]) -> None:
 
 
 def _from_source(
-    program: Input, arguments: argparse.Namespace
+    program: Input, arguments: argparse.Namespace, settings: FileSettings
 ) -> tuple[Assembly, Scenario, Plan] | int:
     assert program.tree is not None
     assert program.loader is not None
-    assembly = assemble(program.tree, loader=program.loader, fork=arguments.fork)
+    assembly = assemble(
+        program.tree, loader=program.loader, fork=arguments.fork, default_fork=settings.fork
+    )
     if print_diagnostics(assembly.diagnostics):
         return 2
     try:
-        prepared = prepare(assembly, program.loader, arguments.case)
+        prepared = prepare(assembly, program.loader, arguments.case, settings)
     except KeyError:
         cases = prepare(assembly, program.loader).cases
         known = ", ".join(case.name for case in cases if case.name) or "none"
@@ -299,6 +308,17 @@ def overridden(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
     if arguments.kernel_profile is not None:
         changes["profile"] = arguments.kernel_profile
     return replace(scenario, options=scenario.options | build_options(arguments), **changes)
+
+
+def backend_name(given: str | None, settings: FileSettings) -> str:
+    """The backend that an option names, or the configuration, or the usual one."""
+    return given or settings.run.backend or DEFAULT_BACKEND
+
+
+def limits(seconds: float | None, settings: FileSettings) -> Limits:
+    """The limits of a run, with the time that an option says, or the configuration."""
+    given = settings.run.timeout if seconds is None else seconds
+    return Limits() if given is None else Limits(seconds=float(given))
 
 
 def build_options(arguments: argparse.Namespace) -> frozenset[str]:

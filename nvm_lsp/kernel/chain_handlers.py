@@ -14,7 +14,7 @@ from nvm_lsp.opcodes import Opcode
 
 __all__ = ["with_chain_handlers"]
 
-_SLOT = re.compile(r"^%slot\((0x[0-9a-f]{2})\)$", re.MULTILINE)
+_SLOT = re.compile(r"^ *%slot\((0x[0-9a-f]{2})\)$", re.MULTILINE)
 _NEXT_ROW = re.compile(r"\n *[#.]")
 _ROOT = "nestedvm.easm"
 

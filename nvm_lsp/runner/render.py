@@ -53,6 +53,7 @@ def render(run: Run, assembly: Assembly | None = None) -> Iterator[Text]:
     yield from _probes(run)
     if run.execution.missing:
         yield _row("not told", Text(", ".join(run.execution.missing)))
+    if "memory" in run.execution.missing:
         return
     yield _heading(f"guest memory, {len(run.memory)} bytes")
     yield from hexdump(run.memory, notes=_writers(run, assembly))

@@ -12,6 +12,7 @@ built-in backend runs it instead. Whatever was done in another way is in the res
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import json
 import queue
@@ -44,8 +45,8 @@ PREFERS_UNTRACED = True
 _FORKS = ("cancun", "prague")
 #: What a run without steps does not tell, in the words of a run's JSON.
 _UNTOLD = (
-    "calls", "console", "hits", "host_steps", "kernel", "last", "memory", "profile", "snapshots",
-    "stack", "steps", "writers",
+    "calls", "console", "host_steps", "kernel", "last", "memory", "profile", "snapshots", "stack",
+    "steps", "writers",
 )
 _NOBODY = Account()
 _TRANSACTION = 21_000
@@ -96,8 +97,12 @@ def execute(
     fork: str = "prague",
     limits: Limits | None = None,
     watcher: Watcher | None = None,
+    steps: bool = True,
 ) -> Execution:
     """Runs a message; see `nvm_lsp.runner.machine.execute`.
+
+    Not ``steps``, the watcher is shown them only where the built-in backend runs the message
+    anyway; ``missing`` tells.
 
     Raises:
         ValueError: pyrevm does not have the fork's rules.
@@ -114,7 +119,7 @@ def execute(
         return _noted(_by_py_evm(world, message, fork, limits, watcher), f"run by py-evm: {reason}")
     except TimeoutError:
         return _stopped(f"time limit reached: {limits.seconds:g} s")
-    if watcher is None:
+    if watcher is None or not steps:
         return found
     traced = _by_py_evm(world, message, fork, limits, watcher)
     note = "steps, stack, memory and calls are py-evm's: pyrevm is too slow to tell them"
@@ -463,4 +468,6 @@ def _pump(stream: IO[bytes], lines: queue.SimpleQueue[bytes]) -> None:
 
 @lru_cache(maxsize=1)
 def _child() -> _Child:
-    return _Child()
+    child = _Child()
+    atexit.register(child._kill)
+    return child

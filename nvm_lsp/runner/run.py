@@ -58,8 +58,7 @@ class Request:
     number from zero.
     ``log_steps`` is how many steps a worker tells one by one, for `ExecutionService.steps`.
     ``native`` asks for a second, native run that tells the overhead. ``plan`` holds the probes.
-    ``steps`` asks for what the guest did on the way; None leaves it to the backend if nothing else
-    asks for it.
+    ``steps`` asks for what the guest did on the way even of a backend that is slow to tell it.
     """
 
     code: bytes
@@ -73,7 +72,7 @@ class Request:
     natively: bool = False
     snapshot_step: int | None = None
     log_steps: int = 0
-    steps: bool | None = None
+    steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +160,12 @@ def run(
     world = _world(request)
     message = _message(scenario, request.code, kernel)
 
-    def execute(watcher: Watcher | None) -> Execution:
-        found: Execution = backend.execute(
-            world, message, fork=scenario.fork, limits=request.limits, watcher=watcher
-        )
-        return found
-
-    followed = sink is not None or _is_followed(request, backend)
-    execution = execute(watcher if followed else None)
-    if not followed and "error" in execution.missing:
+    wanted = sink is not None or _is_followed(request, backend)
+    execution = _execute(backend, world, message, request, watcher, steps=wanted)
+    if not wanted and "error" in execution.missing:
         # Why a guest halts, only its steps tell.
-        followed, execution = True, execute(watcher)
-    if followed:
+        execution = _execute(backend, world, message, request, watcher, steps=True)
+    if "steps" not in execution.missing:
         recorder.finish(
             0, list(reversed(execution.stack)), execution.memory,
             execution.outcome in ("halt", "limit"),
@@ -183,15 +176,26 @@ def run(
     return _result(request, kernel, recorder, execution, native, observer.seen())
 
 
+def _execute(
+    backend: Any, world: World, message: Message, request: Request, watcher: Watcher, *, steps: bool
+) -> Execution:
+    """Runs a message. Backends that would rather not tell steps are told whether to."""
+    choice = {} if steps else {"steps": False}
+    found: Execution = backend.execute(
+        world, message, fork=request.scenario.fork, limits=request.limits, watcher=watcher, **choice
+    )
+    return found
+
+
 def _is_followed(request: Request, backend: Any) -> bool:
     """Whether the guest's steps are wanted, or come at no cost."""
+    if not getattr(backend, "PREFERS_UNTRACED", False):
+        return True
     if request.log_steps or request.plan.probes or request.snapshots != "end":
         return True
     if request.snapshot_step is not None:
         return True
-    if request.steps is not None:
-        return request.steps
-    return not getattr(backend, "PREFERS_UNTRACED", False)
+    return bool(request.steps)
 
 
 def _world(request: Request) -> World:
