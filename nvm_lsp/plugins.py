@@ -40,7 +40,6 @@ __all__ = [
     "backends",
     "call",
     "clashes",
-    "disable",
     "discovered",
     "each",
     "failed",
@@ -49,6 +48,7 @@ __all__ = [
     "hooks_of",
     "installed",
     "is_built_in",
+    "is_named",
     "listen",
     "manager",
     "named",
@@ -403,7 +403,8 @@ def _entry_points() -> Iterator[tuple[Plugin, EntryPoint]]:
     except settings.SettingsError as error:
         unwanted = frozenset()
         refuse("settings", "loading", str(error))
-    names: set[str] = set()
+    # Nobody passes for what is built in.
+    names = {module for modules in _BUILT_IN.values() for module in modules}
     for entry in entries:
         package = entry.dist.name if entry.dist is not None else ""
         name = entry.name if entry.name not in names else f"{package}.{entry.name}"
@@ -467,18 +468,16 @@ def _check_names(plugin: str, found: Any) -> None:
             refuse(plugin, name, "it is not marked with hookimpl, so it is not used", counts=False)
 
 
-def disable(names: Iterable[str], why: str) -> None:
-    """Switches plugins off for this process, as a project's configuration does."""
+def is_named(plugin: str, names: Iterable[str]) -> bool:
+    """Whether a plugin, or its package, is among those names, as they are written in settings."""
+    wanted = tuple(names)
+    if not wanted or is_built_in(plugin):
+        return False
     from nvm_lsp.plugin_settings import canonical  # noqa: PLC0415 -- only where something is off
 
-    unwanted = set(map(canonical, names))
-    if not unwanted:
-        return
-    for plugin, _ in _entry_points():
-        if plugin.distribution != _OWN and unwanted & {
-            canonical(plugin.name), canonical(plugin.distribution)
-        }:
-            _off[plugin.name] = why
+    known = _plugins.get(plugin)
+    own = {canonical(plugin), canonical(known.distribution if known is not None else plugin)}
+    return not own.isdisjoint(map(canonical, wanted))
 
 
 # Failing ------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class Cache:
 
     def keep(self, key: Iterable[object], result: FileResult) -> None:
         """Keeps a result, unless something went wrong in making it."""
-        if not result.failures:
+        if not result.failures and result.is_whole:
             self._entries[_key(result.path, key)] = [_today(), to_json(result)]
             self._changed = True
 
@@ -171,7 +171,19 @@ def _package(name: str) -> Iterable[object]:
         spec = find_spec(name)
     except (ImportError, ValueError):
         return []
-    return [_files(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:  # a module of one file
+        return [_file(spec.origin)] if spec.origin is not None else []
+    return [_files(folder) for folder in spec.submodule_search_locations]
+
+
+def _file(path: str) -> tuple[str, int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return path, 0, 0
+    return path, status.st_mtime_ns, status.st_size
 
 
 def _files(folder: str) -> list[tuple[str, int, int]]:
@@ -179,8 +191,5 @@ def _files(folder: str) -> list[tuple[str, int, int]]:
     found: list[tuple[str, int, int]] = []
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in _WITHOUT_INFLUENCE]
-        for name in names:
-            if not name.endswith(".pyc"):
-                status = os.stat(os.path.join(here, name))
-                found.append((os.path.join(here, name), status.st_mtime_ns, status.st_size))
+        found += (_file(os.path.join(here, name)) for name in names if not name.endswith(".pyc"))
     return sorted(found)

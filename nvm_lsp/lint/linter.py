@@ -20,6 +20,7 @@ from nvm_lsp.plugins import (
     ask,
     call,
     failures,
+    is_named,
     note_clash,
     refuse,
     refuse_clashes,
@@ -131,7 +132,7 @@ def examine_in_steps(
         said = target or declared_target(assembly.program.root.tree) or settings.target
         context = LintContext(assembly, said)
         for owned in owned_rules():
-            if owned.plugin not in settings.disabled and _is_on(owned.rule.kind, levels):
+            if not is_named(owned.plugin, settings.disabled) and _is_on(owned.rule.kind, levels):
                 found += findings(owned, context)
                 yield
     suppressions = collect(assembly)

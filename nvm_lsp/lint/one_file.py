@@ -14,6 +14,7 @@ from nvm_lsp.lint.linter import examine
 from nvm_lsp.lint.report import Failure
 from nvm_lsp.lint.result import BYTECODE, FileResult, Request, digest, fingerprints
 from nvm_lsp.opcodes import DEFAULT_FORK
+from nvm_lsp.plugins import failures as plugin_failures
 from nvm_lsp.source import split_lines
 from nvm_lsp.syntax import SyntaxTree, parse_lines
 from nvm_lsp.syntax import tree as t
@@ -92,6 +93,8 @@ def _lint(request: Request, data: bytes, loader: TracingLoader) -> FileResult:
         ),
         tuple(sorted(dependencies.items())),
         tuple(sorted((mark.path, mark.line, mark.code) for mark in found.used)),
+        # A plugin that failed before may be switched off by now, and has found nothing here.
+        is_whole=not plugin_failures(),
     )
 
 

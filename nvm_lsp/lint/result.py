@@ -59,7 +59,7 @@ class FileResult:
 
     ``dependencies`` are the files that were read, the file itself among them, with a digest of each
     (None where it could not be read). ``used`` are suppressions of included files that silenced
-    something: path, line from zero, code.
+    something: path, line from zero, code. ``is_whole`` says that no plugin was out of order.
     """
 
     path: str
@@ -68,6 +68,7 @@ class FileResult:
     failures: tuple[Failure, ...] = ()
     dependencies: tuple[tuple[str, str | None], ...] = ()
     used: tuple[tuple[str, int, str], ...] = ()
+    is_whole: bool = True
 
 
 def digest(data: bytes) -> str:

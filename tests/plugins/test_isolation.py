@@ -190,6 +190,34 @@ def test_broken_settings_are_said_and_plugins_stay_on(run, installed, tmp_path):
     assert run("plugins", "enable", "acme", env=env).returncode == 2
 
 
+def test_a_project_leaves_out_rules(run, installed, tmp_path):
+    env = installed({"acme": GOOD})
+    (tmp_path / "nvm-lsp.toml").write_text('[plugins]\ndisabled = ["Acme"]\n')
+    assert run("lint", "a.easm", env=env).returncode == 0
+    (tmp_path / "nvm-lsp.toml").write_text("")
+    assert run("lint", "a.easm", env=env).returncode == 1
+
+
+def test_nothing_is_kept_of_a_run_in_which_a_plugin_was_out_of_order(run, installed, tmp_path):
+    """Else a file that was linted without its rules would stay clean when it works again."""
+    env = installed({"acme": GOOD + "\nimport os\nassert 'NO_ACME' not in os.environ\n"})
+    assert run("lint", "a.easm", env=env | {"NO_ACME": "1"}).returncode == 0
+    assert run("lint", "a.easm", env=env).returncode == 1
+    assert run("lint", "a.easm", env=env).returncode == 1, "now from the cache"
+    (tmp_path / "site" / "acme.py").write_text(GOOD.replace("acme was here", "acme says more"))
+    assert "acme says more" in run("lint", "a.easm", env=env).stdout
+
+
+def test_nobody_passes_for_what_is_built_in(run, installed, tmp_path):
+    env = installed({"acme": BAD["rule-loops"][0]}) | {"NVM_LSP_PLUGIN_SECONDS": "1"}
+    (tmp_path / "site" / "acme-1.5.dist-info" / "entry_points.txt").write_text(
+        "[nvm_lsp]\nnvm_lsp.lint.rules = acme\n"
+    )
+    done = run("lint", "a.easm", env=env)
+    assert "longer than 1 s" in done.stderr
+    assert "STK001" in run("lint", "a.easm", env=env, text="ADD\n").stdout
+
+
 # What else comes through hooks --------------------------------------------------------------------
 
 COMMAND = '''\
@@ -234,6 +262,29 @@ def test_a_command_that_is_built_in_loads_no_plugin_for_its_name(run, installed)
     env = installed({"acme": "raise RuntimeError('loaded')"})
     assert run("--version", env=env).stderr == ""
     assert run("plugins", "disable", "acme", env=env).stderr == ""
+
+
+REPORTER = '''\
+from nvm_lsp.api import Reporter, hookimpl
+
+def write(report, stream, style):
+    stream.write(f"{len(report.files)} files\\n")
+    if report.files[0].diagnostics:
+        raise LookupError("no words")
+
+@hookimpl
+def nvm_lsp_reporters():
+    return [Reporter("count", "the number of files", write)]
+'''
+
+
+def test_a_report_format_of_a_plugin(run, installed):
+    env = installed({"acme": REPORTER})
+    done = run("lint", "--format", "count", "a.easm", env=env)
+    assert (done.returncode, done.stdout) == (0, "1 files\n")
+    done = run("lint", "--format", "count", "a.easm", env=env, text="ADD\n")
+    assert done.returncode == 3
+    assert "plugin acme (acme 1.5) failed in format count" in done.stderr
 
 
 IMPORTER = '''\
