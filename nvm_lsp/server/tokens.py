@@ -73,14 +73,23 @@ class Piece(NamedTuple):
 
 
 def pieces(
-    tree: SyntaxTree, units: Units, encoding: str, outer: Mapping[str, str]
+    tree: SyntaxTree, units: Units, encoding: str, outer: Mapping[str, str],
+    lines: tuple[int, int] | None = None,
 ) -> list[Piece]:
-    """The tokens of a file. ``outer`` has the kinds of names that other files define."""
+    """The tokens of a file, or of the chunks that hold lines from the first to the second.
+
+    ``outer`` has the kinds of names that other files define.
+    """
     kinds = {**outer, **global_kinds(tree)}
     blocks = structure(tree)
     found: list[Piece] = []
     lead = 0
     for start, chunk in zip(tree.starts, tree.chunks, strict=False):
+        if lines is not None and not (
+            start <= lines[1] and lines[0] < start + len(chunk.lines)
+        ):
+            lead += len(chunk.lines)
+            continue
         numbers, tail = _chunk(chunk, start, blocks, kinds, units, encoding)
         if numbers:
             found.append(Piece(numbers, lead))

@@ -49,9 +49,10 @@ def handle_range(server: NvmServer, params: lsp.SemanticTokensRangeParams) -> di
         return {"data": []}
     first = (params.range.start.line, params.range.start.character)
     last = (params.range.end.line, params.range.end.character)
+    found = _pieces(server, opened, (first[0], last[0]))
     data: list[int] = []
     before, left = 0, 0
-    for line, column, length, kind, modifiers in _absolute(_pieces(server, opened)):
+    for line, column, length, kind, modifiers in _absolute(found):
         if (line, column + length) > first and (line, column) < last:
             start = column - left if line == before else column
             data += [line - before, start, length, kind, modifiers]
@@ -59,10 +60,12 @@ def handle_range(server: NvmServer, params: lsp.SemanticTokensRangeParams) -> di
     return {"data": data}
 
 
-def _pieces(server: NvmServer, opened: OpenDocument) -> list[Piece]:
+def _pieces(
+    server: NvmServer, opened: OpenDocument, lines: tuple[int, int] | None = None
+) -> list[Piece]:
     converter = server.converter
     outer = _outer_kinds(server, opened)
-    return pieces(opened.tree, converter.units, converter.encoding, outer)
+    return pieces(opened.tree, converter.units, converter.encoding, outer, lines)
 
 
 def _outer_kinds(server: NvmServer, opened: OpenDocument) -> Mapping[str, str]:
