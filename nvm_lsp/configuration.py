@@ -22,7 +22,6 @@ from nvm_lsp.shapes import (
     Choice,
     Flag,
     Flaw,
-    Free,
     ListOf,
     MapOf,
     Number,
@@ -145,7 +144,7 @@ class FormatStyle:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What `run` and `test` do where neither a scenario nor an option says so."""
+    """What `run`, `test` and the editor do where neither a scenario nor an option says so."""
 
     backend: str | None = _key(Text(), "The execution backend.", None)
     gas: int | None = _key(Number(0), "Gas limit of a run.", None)
@@ -224,9 +223,6 @@ class Settings:
     )
     format: FormatStyle = _key(_Table(FormatStyle), "Style of the formatter.", FormatStyle())
     run: RunSettings = _key(_Table(RunSettings), "Defaults of `run` and `test`.", RunSettings())
-    backends: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = _key(
-        MapOf(MapOf(Free())), "Settings of execution backends, by the backend's name.", ()
-    )
     plugins: PluginSettings = _key(
         _Table(PluginSettings), "Which plugins take part.", PluginSettings()
     )
@@ -277,6 +273,7 @@ class FileSettings:
     fork: str | None = None
     target: str = "nvm"
     format: FormatStyle = FormatStyle()
+    run: RunSettings = RunSettings()
     disabled: tuple[str, ...] = ()  # plugins
 
 
@@ -297,7 +294,7 @@ class Configuration:
         s = self.settings
         out = FileSettings(
             (Layer(s.select, s.extend_select, s.ignore),), s.levels, s.fork, s.target, s.format,
-            s.plugins.disabled,
+            s.run, s.plugins.disabled,
         )
         for override in s.overrides:
             if not self._matches(override.files, path):

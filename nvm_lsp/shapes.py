@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol
 
 __all__ = [
-    "Choice", "Flag", "Flaw", "Free", "ListOf", "MapOf", "Number", "Shape", "Text", "near_miss",
+    "Choice", "Flag", "Flaw", "ListOf", "MapOf", "Number", "Shape", "Text", "near_miss",
 ]
 
 
@@ -169,17 +169,3 @@ class MapOf:
 
     def schema(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": self.value.schema()}
-
-
-@dataclass(frozen=True, slots=True)
-class Free:
-    """A string, number or truth value that somebody else judges."""
-
-    def read(self, value: Any, key: str, flaws: list[Flaw]) -> str | int | float | bool | None:
-        if isinstance(value, (str, int, float, bool)):
-            return value
-        flaws.append(Flaw(key, f"is a string, a number, true or false, not {_type_name(value)}"))
-        return None
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": ["string", "number", "boolean"]}

@@ -25,7 +25,6 @@ cache-dir = ".cache"
 levels = { STK = "info", LBL001 = "off" }
 format = { mnemonic-case = "lower", comment-column = 8 }
 run = { backend = "py-evm", gas = 5, timeout = 0.5, kernel-profile = "threaded" }
-backends = { py-evm = { threads = 3, fast = true } }
 plugins = { disabled = ["x"] }
 [[verify]]
 program = "a.easm"
@@ -76,7 +75,6 @@ def test_every_key_is_read(tmp_path):
     s = found.settings
     assert (s.fork, s.target, s.fail_on, s.run.timeout) == ("cancun", "evm", "hint", 0.5)
     assert s.levels == (("LBL001", "off"), ("STK", "info"))
-    assert s.backends == (("py-evm", (("fast", True), ("threads", 3))),)
     assert s.verify == (c.VerifyEntry("a.easm", "a.sol", "0x60"),)
 
 
@@ -95,7 +93,6 @@ def test_every_key_is_read(tmp_path):
         ("[[verify]]\nprogram = 'x'", 1, "verify[0].file is missing"),
         ("[[overrides]]\nfiles = ['x']\nexclude = []", 3, "overrides[0].exclude is no known key"),
         ("plugins.disabled = 'x'", 1, "plugins.disabled is a list"),
-        ("[backends]\nx.y = []", 2, "backends.x.y is a string, a number, true or false"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_line_and_key(tmp_path, text, line, complaint):
@@ -171,3 +168,24 @@ def test_overrides_apply_to_their_files_the_last_one_winning(tmp_path):
 )
 def test_broken_toml_is_a_flaw_if_it_is_ours(tmp_path, name, text, flaws):
     assert len(load(tmp_path, text, name).flaws) == flaws
+
+
+def test_runs_and_tests_follow_the_configuration(nvm, tmp_path):
+    (tmp_path / "a.easm").write_text("    GAS\n    PUSH 0\n    MSTORE\n#= stack []\n    STOP\n")
+    (tmp_path / "nvm-lsp.toml").write_text(
+        "target = 'evm'\nfork = 'berlin'\n[run]\ngas = 50_000\ntimeout = 5\n"
+    )
+    done = json.loads(nvm("run", "a.easm", "--json").stdout)
+    assert done["target"] == "evm"
+    assert int(done["memory"], 16) in range(20_000, 50_000), "the gas that was left"
+    assert nvm("test", "-q").returncode == 0
+    assert nvm("asm", "a.easm").stdout == "0x5a60005200\n", "Berlin has no PUSH0"
+    assert "PUSH1" in nvm("cfg", "a.easm").stdout
+    (tmp_path / "nvm-lsp.toml").write_text("run.backend = 'none'\n")
+    assert "none" in nvm("run", "a.easm").stderr
+    assert nvm("run", "a.easm", "--backend", "py-evm").returncode == 0
+    assert nvm("test").returncode == 1
+    (tmp_path / "nvm-lsp.toml").write_text("run.backend = 1\n")
+    for command in (("run", "a.easm"), ("test",)):
+        done = nvm(*command)
+        assert (done.returncode, "run.backend is a string" in done.stderr) == (2, True)

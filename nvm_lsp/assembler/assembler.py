@@ -63,20 +63,23 @@ def assemble(
     *,
     loader: Loader | None = None,
     fork: str | None = None,
+    default_fork: str | None = None,
     options: Mapping[str, int] | None = None,
 ) -> Assembly:
     """Assembles a tree. Flaws are in the result's ``diagnostics``; nothing is raised for them.
 
-    ``fork`` outweighs the file's own `%fork`; ``options`` outweigh definitions of the same name.
+    ``fork`` outweighs the file's own `%fork`, which outweighs ``default_fork``; ``options`` outweigh
+    definitions of the same name.
 
     Raises:
-        ValueError: ``fork`` names no fork.
+        ValueError: ``fork`` or ``default_fork`` names no fork.
     """
-    if fork is not None and find_fork(fork) is None:
-        raise ValueError(f"unknown fork {fork}")
+    for name in (fork, default_fork):
+        if name is not None and find_fork(name) is None:
+            raise ValueError(f"unknown fork {name}")
     program, expansion_diagnostics = expand(
-        tree, loader or FileLoader(), (fork or DEFAULT_FORK).lower(), options or {},
-        fork_given=fork is not None,
+        tree, loader or FileLoader(), (fork or default_fork or DEFAULT_FORK).lower(),
+        options or {}, fork_given=fork is not None,
     )
     layout = lay_out(program)
     found = [*expansion_diagnostics, *_located(program, layout)]

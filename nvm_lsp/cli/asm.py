@@ -10,9 +10,10 @@ from typing import Any
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
 from nvm_lsp.assembler.listing import listing
-from nvm_lsp.cli.arguments import complain, fork_argument
-from nvm_lsp.cli.source_files import Input, print_diagnostics, read_source
+from nvm_lsp.cli.arguments import complain, complain_of_configuration, fork_argument
+from nvm_lsp.cli.source_files import print_diagnostics, read_source
 from nvm_lsp.cli.write import write_file
+from nvm_lsp.configuration import Configurations
 from nvm_lsp.diagnostics import diagnostic_json
 
 NAME = "asm"
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "bin" and len(arguments.files) > 1:
         return complain("--format bin takes one file", "assemble them one by one")
     options = dict(arguments.define)
+    known = Configurations()
     assemblies: list[Assembly] = []
     failed = False
     for name in arguments.files:
@@ -47,7 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
             complain(source.message, source.hint)
             failed = True
             continue
-        assembly = _assemble(source, arguments.fork, options)
+        assert source.tree is not None
+        default_fork = known.of(source.name).for_file(source.name).fork
+        if complain_of_configuration(known):
+            return 2
+        assembly = assemble(
+            source.tree, loader=source.loader, fork=arguments.fork, default_fork=default_fork,
+            options=options,
+        )
         failed |= bool(print_diagnostics(assembly.diagnostics))
         assemblies.append(assembly)
     if failed and arguments.format != "json":
@@ -56,11 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     written = _write(_render(assemblies, arguments.format), arguments.output)
     return 2 if failed else written
-
-
-def _assemble(source: Input, fork: str | None, options: dict[str, int]) -> Assembly:
-    assert source.tree is not None
-    return assemble(source.tree, loader=source.loader, fork=fork, options=options)
 
 
 def _render(assemblies: list[Assembly], form: str) -> bytes:

@@ -8,8 +8,9 @@ import sys
 from nvm_lsp.analysis.analyzer import analyze
 from nvm_lsp.analysis.graph import FORMATS, graph
 from nvm_lsp.assembler import FileLoader, Unreadable, assemble, assemble_text, disassemble
-from nvm_lsp.cli.arguments import complain, fork_argument
+from nvm_lsp.cli.arguments import complain, complain_of_configuration, fork_argument
 from nvm_lsp.cli.source_files import print_diagnostics, read_input
+from nvm_lsp.configuration import Configurations
 from nvm_lsp.kernel.gas import overhead
 from nvm_lsp.kernel.image import Build
 from nvm_lsp.lint.linter import declared_target
@@ -45,10 +46,15 @@ def run(arguments: argparse.Namespace) -> int:
         target = "evm"
     else:
         assert source.tree is not None
+        known = Configurations()
+        settings = known.of(source.name).for_file(source.name)
+        if complain_of_configuration(known):
+            return 2
         assembly = assemble(
-            source.tree, loader=source.loader or FileLoader(), fork=arguments.fork
+            source.tree, loader=source.loader or FileLoader(), fork=arguments.fork,
+            default_fork=settings.fork,
         )
-        target = declared_target(source.tree) or "nvm"
+        target = declared_target(source.tree) or settings.target
     if not assembly.ok:
         print_diagnostics(assembly.diagnostics)
         return 2

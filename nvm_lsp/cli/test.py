@@ -7,14 +7,17 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nvm_lsp.cli.arguments import complain, fork_argument
-from nvm_lsp.cli.run import add_build_arguments, build_options, seconds
+from nvm_lsp.cli.arguments import complain, complain_of_configuration, fork_argument
+from nvm_lsp.cli.run import add_build_arguments, backend_name, build_options, limits, seconds
 from nvm_lsp.cli.source_files import print_diagnostics
+from nvm_lsp.cli.walk import files_of
+from nvm_lsp.configuration import Configurations, FileSettings
 
 if TYPE_CHECKING:
     from nvm_lsp.runner.expectations import Expectation
@@ -73,10 +76,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how far gas may rise above the snapshot (default: 0)",
     )
     parser.add_argument(
-        "--timeout", type=seconds, default=10.0, metavar="S",
+        "--timeout", type=seconds, metavar="S",
         help="wall-clock limit of each run in seconds (default: 10)",
     )
-    parser.add_argument("--backend", default="py-evm", help="execution backend (default: py-evm)")
+    parser.add_argument("--backend", help="execution backend (default: py-evm)")
     parser.add_argument("--fork", type=fork_argument, help="fork of the host, over the programs'")
     parser.add_argument("-q", "--quiet", action="store_true", help="show failures only")
     parser.add_argument(
@@ -86,10 +89,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from nvm_lsp.runner.testing import find_programs  # noqa: PLC0415 -- after the usage is right
-
     begin = time.monotonic()
-    jobs, failed = _collect(list(find_programs(arguments.paths)))
+    known = Configurations()
+    files = [path for path in files_of(arguments.paths, known) if _is_test(path, arguments.paths)]
+    settings = {path: known.of(path).for_file(path) for path in files}
+    if complain_of_configuration(known):
+        return 2
+    jobs, failed = _collect(settings)
     jobs = [job for job in jobs if arguments.select is None or arguments.select(job.test_id)]
     if arguments.only:
         jobs = [job for job in jobs if job.test_id in arguments.only]
@@ -104,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
             "no expectations found", "state what a program must do in comments: #= return 0x07"
         )
     results: list[Result] = []
-    for job, result in _results(jobs, _settings(arguments), arguments.jobs):
+    for job, result in _results(jobs, partial(_settings, arguments), arguments.jobs):
         results.append(result)
         if arguments.json:
             print(json.dumps(_result_json(job, result)), flush=True)
@@ -137,17 +143,30 @@ class _Job:
     path: str
     index: int
     test_id: str
+    settings: FileSettings
     line: int = 0
 
 
-def _collect(paths: Sequence[str]) -> tuple[list[_Job], bool]:
+def _is_test(path: str, named: Sequence[str]) -> bool:
+    """Whether a file was named, or, found in a folder, may have expectations."""
+    if path in named or any(os.path.normpath(name) == path for name in named):
+        return True
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return False
+    return b"#=" in data or b"#@ scenario" in data
+
+
+def _collect(files: Mapping[str, FileSettings]) -> tuple[list[_Job], bool]:
     """The cases with expectations, and whether some program could not be read."""
     from nvm_lsp.runner.testing import Verdict, load_program  # noqa: PLC0415
 
     jobs: list[_Job] = []
     failed = False
-    for path in paths:
-        program = load_program(path)
+    for path, settings in files.items():
+        program = load_program(path, settings)
         if isinstance(program, Verdict):
             failed = True
             if program.unreadable is not None:
@@ -156,7 +175,7 @@ def _collect(paths: Sequence[str]) -> tuple[list[_Job], bool]:
             continue
         jobs += [
             _Job(
-                path, index, program.test_id(case),
+                path, index, program.test_id(case), settings,
                 # Where it stands: what is expected first, or else where its case begins.
                 min((e.place.line for e in expectations if e.place.path == path),
                     default=max(case.lines[0], 0)),
@@ -167,30 +186,31 @@ def _collect(paths: Sequence[str]) -> tuple[list[_Job], bool]:
     return jobs, failed
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
+def _settings(arguments: argparse.Namespace, file: FileSettings) -> Settings:
+    """What holds for the tests of a file."""
     from nvm_lsp.runner.testing import Settings  # noqa: PLC0415
-    from nvm_lsp.runner.world import Limits  # noqa: PLC0415
 
     given = {"fork": arguments.fork, "profile": arguments.kernel_profile}
     changes = {key: value for key, value in given.items() if value is not None}
     return Settings(
-        arguments.backend, Limits(seconds=arguments.timeout), bool(arguments.gas_snapshot),
+        backend_name(arguments.backend, file), limits(arguments.timeout, file),
+        bool(arguments.gas_snapshot),
         tuple(changes.items()), build_options(arguments), arguments.allow_rpc,
         coverage=bool(arguments.coverage),
     )
 
 
 def _results(
-    jobs: Sequence[_Job], settings: Settings, workers: int
+    jobs: Sequence[_Job], settings: Callable[[FileSettings], Settings], workers: int
 ) -> Iterator[tuple[_Job, Result]]:
     """The results in the order of the jobs, whatever the number of processes."""
     if workers == 1:
         for job in jobs:
-            yield job, _run_job(job, settings)
+            yield job, _run_job(job, settings(job.settings))
         return
     with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
         try:
-            pending = [pool.submit(_run_job, job, settings) for job in jobs]
+            pending = [pool.submit(_run_job, job, settings(job.settings)) for job in jobs]
             for job, future in zip(jobs, pending, strict=True):
                 yield job, future.result()
         except BaseException:
@@ -206,7 +226,7 @@ def _run_job(job: _Job, settings: Settings) -> Result:
 
     if job.path not in _loaded:
         _loaded.clear()  # cases of one program follow one another
-        program = load_program(job.path)
+        program = load_program(job.path, job.settings)
         assert isinstance(program, Program), "it could be read a moment ago"
         _loaded[job.path] = program
     program = _loaded[job.path]

@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("nothing to verify: no program has a #@ matches line", file=sys.stderr)
         return 0
     for binding in bindings:
-        code = max(code, _verify(binding))
+        settings = known.of(binding.program).for_file(binding.program)
+        code = max(code, _verify(binding, settings.fork))
     return code
 
 
@@ -113,12 +114,12 @@ def _of_manifest(folder: str, configuration: Configuration) -> Iterator[_Binding
         )
 
 
-def _verify(binding: _Binding) -> int:
+def _verify(binding: _Binding, default_fork: str | None) -> int:
     source = read_source(binding.program)
     if isinstance(source, Unreadable):
         return complain(f"{binding.where}: {source.message}", source.hint)
     assert source.tree is not None
-    assembly = assemble(source.tree, loader=FileLoader())
+    assembly = assemble(source.tree, loader=FileLoader(), default_fork=default_fork)
     if print_diagnostics(assembly.diagnostics):
         return 2
     data = read_bytes(binding.file)

@@ -17,7 +17,6 @@ from nvm_lsp.opcodes import DEFAULT_FORK
 from nvm_lsp.plugins import failures as plugin_failures
 from nvm_lsp.source import split_lines
 from nvm_lsp.syntax import SyntaxTree, parse_lines
-from nvm_lsp.syntax import tree as t
 
 __all__ = ["TracingLoader", "lint_file", "source_of_bytecode"]
 
@@ -71,7 +70,9 @@ def _lint(request: Request, data: bytes, loader: TracingLoader) -> FileResult:
     if isinstance(text, Unreadable):
         return FileResult(path, failures=(Failure(text.message, text.hint),))
     tree = parse_lines(path, split_lines(text))
-    assembly = assemble(tree, loader=loader, fork=request.fork or _default_fork(request, tree))
+    assembly = assemble(
+        tree, loader=loader, fork=request.fork, default_fork=request.settings.fork
+    )
     found = examine(assembly, request.target, request.settings)
     diagnostics = found.diagnostics
     if is_bytecode:  # there is no text that an edit could change
@@ -102,19 +103,6 @@ def source_of_bytecode(data: bytes, fork: str | None = None) -> str:
     """The disassembly of a file's bytecode, digits or raw bytes: what findings' lines are of."""
     code = parse_hex_file(data)
     return disassemble(data if code is None else code, fork=fork or DEFAULT_FORK)
-
-
-def _default_fork(request: Request, tree: SyntaxTree) -> str | None:
-    """The settings' fork, unless the file says one itself."""
-    fork = request.settings.fork
-    if fork is None or any(
-        isinstance(line.statement, t.ForkDirective)
-        for chunk in tree.chunks
-        if chunk.has_structure
-        for line in chunk.lines
-    ):
-        return None
-    return fork
 
 
 def _internal(error: Exception, path: str) -> Failure:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.loader import Loader
+from nvm_lsp.configuration import FileSettings
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.runner.expectations import read_expectations
 from nvm_lsp.runner.probes import ConstantNames, Plan, read_probes
 from nvm_lsp.runner.run import Request
-from nvm_lsp.runner.scenario_reader import Case, read_cases
+from nvm_lsp.runner.scenario_reader import Case, base_scenario, read_cases
 
 __all__ = ["Prepared", "comment_diagnostics", "prepare"]
 
@@ -27,13 +28,20 @@ class Prepared:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def prepare(assembly: Assembly, loader: Loader, case: str | None = None) -> Prepared:
-    """The request for a program, with its probes.
+def prepare(
+    assembly: Assembly,
+    loader: Loader,
+    case: str | None = None,
+    settings: FileSettings | None = None,
+) -> Prepared:
+    """The request for a program, with its probes; ``settings`` are those of its file.
 
     Raises:
         KeyError: there is no case of that name.
     """
-    cases, problems = read_cases(assembly, loader)
+    cases, problems = read_cases(
+        assembly, loader, base_scenario(assembly, settings) if settings is not None else None
+    )
     chosen = cases[0]
     if case is not None:
         chosen = {known.name: known for known in cases if known.name is not None}[case]

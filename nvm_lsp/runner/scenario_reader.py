@@ -16,6 +16,7 @@ from nvm_lsp.assembler.assembler import Assembly
 from nvm_lsp.assembler.expressions import EvaluationError, evaluate
 from nvm_lsp.assembler.layout import undefined_name
 from nvm_lsp.assembler.loader import Loader
+from nvm_lsp.configuration import FileSettings
 from nvm_lsp.diagnostics import Diagnostic, define_kind
 from nvm_lsp.opcodes import DEFAULT_FORK, FORKS
 from nvm_lsp.runner.abi import Abi
@@ -28,7 +29,7 @@ from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import parse_expression
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["BAD_SCENARIO", "KEYS", "Case", "read_cases", "read_scenario"]
+__all__ = ["BAD_SCENARIO", "KEYS", "Case", "base_scenario", "read_cases", "read_scenario"]
 
 BAD_SCENARIO = define_kind(
     "SCN001",
@@ -109,6 +110,21 @@ def read_cases(
         reader.line(number, comment)
     cases = reader.cases(_first_code(assembly))
     return cases, tuple(reader.diagnostics)
+
+
+def base_scenario(assembly: Assembly, settings: FileSettings) -> Scenario:
+    """What the scenario of a program begins with: what the configuration says of its file."""
+    run, target = settings.run, settings.target
+    scenario = Scenario(
+        target,
+        # No kernel needs a host natively, so the program's own fork will do, however old.
+        assembly.fork if target == "evm" else _host_fork(assembly.fork),
+    )
+    if run.gas is not None:
+        scenario = replace(scenario, gas=run.gas)
+    if run.kernel_profile is not None:
+        scenario = replace(scenario, profile=run.kernel_profile)
+    return scenario
 
 
 def _host_fork(fork: str) -> str:

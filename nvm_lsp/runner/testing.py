@@ -5,13 +5,11 @@ It prints nothing and rewrites nothing; `nvm-lsp test` does.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from nvm_lsp.assembler import Assembly, FileLoader, Unreadable, assemble
 from nvm_lsp.assembler.loader import Loader
+from nvm_lsp.configuration import FileSettings
 from nvm_lsp.diagnostics import Diagnostic, Problem, Severity
 from nvm_lsp.runner.expectations import (
     Expectation,
@@ -23,7 +21,7 @@ from nvm_lsp.runner.expectations import (
 )
 from nvm_lsp.runner.probes import ConstantNames, Place, Plan
 from nvm_lsp.runner.run import Request, Run, run
-from nvm_lsp.runner.scenario_reader import Case, read_cases
+from nvm_lsp.runner.scenario_reader import Case, base_scenario, read_cases
 from nvm_lsp.runner.trace_formats import Coverage, coverage
 from nvm_lsp.runner.world import Limits
 
@@ -32,7 +30,6 @@ __all__ = [
     "Result",
     "Settings",
     "Verdict",
-    "find_programs",
     "load_program",
     "of_assembly",
     "run_case",
@@ -91,54 +88,28 @@ class Verdict:
     unreadable: Unreadable | None = None
 
 
-def find_programs(paths: Iterable[str]) -> Iterator[str]:
-    """The files that were named, and the ``.easm`` files with expectations below the folders.
-
-    What lies in hidden folders, or in ``node_modules``, is left out.
-    """
-    seen: set[str] = set()
-    for path in paths:
-        for found in _easm_files(path) if os.path.isdir(path) else (path,):
-            if found not in seen:
-                seen.add(found)
-                yield found
-
-
-def _easm_files(folder: str) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and name != "node_modules"
-        )
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            if name.endswith(".easm") and _has_expectations(path):
-                yield os.path.normpath(path)
-
-
-def _has_expectations(path: str) -> bool:
-    try:
-        data = Path(path).read_bytes()
-    except OSError:
-        return False
-    return b"#=" in data or (b"#@ scenario" in data)
-
-
-def load_program(path: str) -> Program | Verdict:
-    """Reads a program with its cases and expectations."""
+def load_program(path: str, settings: FileSettings | None = None) -> Program | Verdict:
+    """Reads a program with its cases and expectations; ``settings`` are those of its file."""
     loader = FileLoader()
     tree = loader.source(path)
     if isinstance(tree, Unreadable):
         return Verdict(path, unreadable=tree)
-    assembly = assemble(tree, loader=loader)
-    return of_assembly(path, assembly, loader)
+    assembly = assemble(
+        tree, loader=loader, default_fork=settings.fork if settings is not None else None
+    )
+    return of_assembly(path, assembly, loader, settings)
 
 
-def of_assembly(path: str, assembly: Assembly, loader: Loader) -> Program | Verdict:
+def of_assembly(
+    path: str, assembly: Assembly, loader: Loader, settings: FileSettings | None = None
+) -> Program | Verdict:
     """A program that was assembled, with its cases and expectations."""
     found = [d for d in assembly.diagnostics if d.severity is Severity.ERROR]
     if found:
         return Verdict(path, tuple(found))
-    cases, problems = read_cases(assembly, loader)
+    cases, problems = read_cases(
+        assembly, loader, base_scenario(assembly, settings) if settings is not None else None
+    )
     expectations, more = read_expectations(assembly)
     found = [*problems, *more]
     names = ConstantNames(ConstantNames.of(assembly))
