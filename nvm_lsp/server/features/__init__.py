@@ -47,7 +47,8 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("workspace/diagnostic", "diagnostic:handle_workspace", asynchronous=True),
     Feature("textDocument/hover", "hover:handle"),
-    Feature("textDocument/codeLens", "code_lens:handle"),
+    Feature("textDocument/codeLens", "code_lens:handle", {"resolveProvider": True}),
+    Feature("codeLens/resolve", "code_lens:resolve", asynchronous=True),
     Feature("textDocument/inlayHint", "inlay_hint:handle", asynchronous=True),
     # Authoring
     Feature(

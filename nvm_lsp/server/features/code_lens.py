@@ -1,15 +1,22 @@
-"""textDocument/codeLens: run the program, on the NestedVM and natively."""
+"""textDocument/codeLens and codeLens/resolve: run, compare and test a program; sizes, gas, uses.
+
+Figures are made when a lens comes into view.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.editor_hooks import CodeLens, CodeLensEntry, OpenProgram
 from nvm_lsp.hookspecs import hookimpl
-from nvm_lsp.server.contributions import code_lenses, program_of
+from nvm_lsp.server.contributions import ServedProgram, code_lenses, program_of
 from nvm_lsp.server.features import COMMANDS, PLUGIN_COMMAND
+from nvm_lsp.server.figures import Subject, figures, subjects
+from nvm_lsp.server.scenario_toml import is_scenario_file
+from nvm_lsp.server.stack_hover import is_ready, prepare
 from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -17,27 +24,80 @@ if TYPE_CHECKING:
 
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["handle", "nvm_lsp_code_lenses"]
+__all__ = ["handle", "nvm_lsp_code_lenses", "resolve"]
+
+#: A command of the client's: shows the references of a name, given a URI and a position.
+_SHOW_REFERENCES = "nvm-lsp.showReferences"
+_MOST_CASES = 60
 
 
 def handle(server: NvmServer, params: lsp.CodeLensParams) -> list[dict[str, Any]]:
     opened = server.documents.documents.get(params.text_document.uri)
-    if opened is None:
+    settings = server.settings.code_lens
+    if opened is None or not settings.enable or is_scenario_file(opened.uri):
         return []
     own = {command.name for command in COMMANDS}
     answer = []
     for entry, lens in code_lenses(program_of(server, opened)):
-        place = {"line": lens.line, "character": 0}
         name, arguments = lens.command, [opened.uri, *lens.arguments]
         if name not in own:
             name, arguments = PLUGIN_COMMAND, [opened.uri, entry.name, name, *lens.arguments]
-        answer.append(
+        command = {"title": lens.title, "command": name, "arguments": arguments}
+        answer.append({"range": _place(lens.line), "command": command})
+    if settings.gas or settings.references:
+        assembly = server.documents.assembly(opened)
+        answer += [
             {
-                "range": {"start": place, "end": place},
-                "command": {"title": lens.title, "command": name, "arguments": arguments},
+                "range": _place(subject.line),
+                "data": {
+                    "uri": opened.uri, "kind": subject.kind, "line": subject.line,
+                    "name": subject.name, "column": subject.column,
+                },
             }
-        )
+            for subject in subjects(assembly, _first_line(assembly))
+            if settings.references or subject.kind != "label"
+        ]
     return answer
+
+
+async def resolve(server: NvmServer, lens: lsp.CodeLens) -> dict[str, Any]:
+    """The lens with its figures; they may be about a text that has changed, but not fail."""
+    answer: dict[str, Any] = server.protocol._converter.unstructure(lens)
+    data = answer.get("data")
+    if "command" in answer or not isinstance(data, dict):
+        return answer
+    uri = str(data.get("uri"))
+    opened = server.documents.documents.get(uri)
+    title = ""
+    if opened is not None:
+        assembly, settings = server.documents.assembly(opened), server.settings.code_lens
+        if settings.gas and assembly.ok and not is_ready(assembly):
+            await asyncio.to_thread(prepare, assembly)
+        subject = Subject(str(data.get("kind")), int(data.get("line", 0)), str(data.get("name")))
+        title = figures(
+            assembly, subject, gas=settings.gas, references=settings.references
+        )
+    answer["command"] = {"title": title or "…", "command": ""}
+    if data.get("kind") in ("macro", "label") and _shows_references(server):
+        place = {"line": data.get("line", 0), "character": data.get("column", 0)}
+        answer["command"] = {
+            "title": title, "command": _SHOW_REFERENCES, "arguments": [uri, place]
+        }
+    return answer
+
+
+def _shows_references(server: NvmServer) -> bool:
+    """Whether the client has said in ``experimental.commands`` that it has the command for it."""
+    experimental = server.client_capabilities.experimental
+    commands = experimental.get("commands") if isinstance(experimental, dict) else (
+        getattr(experimental, "commands", None)
+    )
+    return isinstance(commands, list | tuple) and _SHOW_REFERENCES in commands
+
+
+def _place(line: int) -> dict[str, Any]:
+    position = {"line": line, "character": 0}
+    return {"start": position, "end": position}
 
 
 @hookimpl
@@ -46,11 +106,44 @@ def nvm_lsp_code_lenses() -> Iterable[CodeLensEntry]:
 
 
 def _run_lenses(program: OpenProgram) -> Iterator[CodeLens]:
-    """The lenses above the first line that emits, none where there is no program."""
-    line = _first_line(program.assembly)
-    if line is not None:
+    """The lenses above the first line that emits, and above each case; none without a program."""
+    assembly = program.assembly
+    line = _first_line(assembly)
+    if line is None:
+        return
+    assert isinstance(program, ServedProgram)
+    settings = program.server.settings.code_lens
+    if settings.run:
         yield CodeLens(line, "▶ Run on NestedVM", "nvm.run")
         yield CodeLens(line, "Run natively", "nvm.run", ({"target": "evm"},))
+    if settings.compare:
+        yield CodeLens(line, "Compare with native", "nvm.compare")
+    cases = list(_cases(assembly))
+    if settings.test and (cases or _has_expectations(assembly)):
+        yield CodeLens(line, "Test all cases" if len(cases) > 1 else "Test", "nvm.test")
+    for number, name in cases[:_MOST_CASES]:
+        if settings.run:
+            yield CodeLens(number, f"▶ Run {name}", "nvm.run", ({"case": name},))
+        if settings.test:
+            yield CodeLens(number, "Test", "nvm.test", ({"case": name},))
+
+
+def _cases(assembly: Assembly) -> Iterator[tuple[int, str]]:
+    """The lines that begin a case, with its name."""
+    for number, comment in _comments(assembly, "scenario"):
+        key, _, name = comment.body.partition(" ")
+        if key == "case" and name.strip():
+            yield number, name.strip()
+
+
+def _has_expectations(assembly: Assembly) -> bool:
+    return any(True for _ in _comments(assembly, "expectation"))
+
+
+def _comments(assembly: Assembly, kind: str) -> Iterator[tuple[int, t.Comment]]:
+    for number, line in enumerate(assembly.program.root.tree.lines()):
+        if line.comment is not None and line.comment.kind == kind:
+            yield number, line.comment
 
 
 def _first_line(assembly: Assembly) -> int | None:
