@@ -20,8 +20,10 @@ await esbuild.build({
 });
 const environment = { ...process.env };
 if (kind === "editor") {
-  const { prepareEditor } = await import("./editor/prepare.mjs");
+  const { prepareEditor, prepareWheels } = await import("./editor/prepare.mjs");
   environment.NVM_EDITOR_SERVER = prepareEditor();
+  environment.NVM_PYTHON = process.env.PYTHON ?? "python3";
+  environment.NVM_WHEELS = prepareWheels(environment.NVM_PYTHON);
 }
 const files = tests.map((file) => path.join(out, file.replace(/\.ts$/, ".mjs")));
 // One after another: each drives an editor, which is enough for two cores.

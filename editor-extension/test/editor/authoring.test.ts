@@ -26,7 +26,7 @@ test("a program is completed, fixed, renamed and formatted", async () => {
     const fix = page.locator(".action-widget .monaco-list-row", { hasText: /Replace with ADD\b/ }).first();
     await fix.waitFor();
     await it.screenshot("fix");
-    await fix.click();
+    await page.keyboard.press("Enter");
     await it.line(/^\s*ADD$/).waitFor();
 
     await it.goTo(1, 7);

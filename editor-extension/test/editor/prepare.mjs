@@ -42,6 +42,19 @@ export function prepareEditor() {
   return server;
 }
 
+/** A folder of wheels: the server's and all that it needs, so that it can be installed offline. */
+export function prepareWheels(python) {
+  const version = execFileSync(python, ["-c", "import sys; print(sys.version)"], { encoding: "utf8" });
+  const parts = ["requirements.lock", "pyproject.toml"].map((file) => readFileSync(path.join(root, file)));
+  const key = createHash("sha256").update(Buffer.concat(parts)).update(version).digest("hex").slice(0, 16);
+  const folder = path.join(root, ".cache", `wheels-${key}`);
+  if (existsSync(path.join(folder, "done"))) return folder;
+  rmSync(folder, { recursive: true, force: true });
+  run(root, python, "-m", "pip", "wheel", "--quiet", "-c", "requirements.lock", "--wheel-dir", folder, root);
+  writeFileSync(path.join(folder, "done"), "");
+  return folder;
+}
+
 /** The folder whose include/node holds the headers of this very node. */
 function headers() {
   const prefix = path.dirname(path.dirname(realpathSync(process.execPath)));

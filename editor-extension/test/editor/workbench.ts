@@ -95,9 +95,11 @@ export class Workbench {
     const input = this.page.locator(".quick-input-widget input");
     await this.pressUntil("Control+p", input);
     await input.fill(path.join(this.folder, name));
-    await this.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
+    // Rows of earlier files go once the list follows the input.
+    const row = this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: path.basename(name) });
+    await row.first().waitFor();
     await input.press("Enter");
-    await this.page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
+    await this.page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).first().waitFor();
   }
 
   /** Carries out a command of the palette by its title. */
@@ -177,6 +179,12 @@ export class Workbench {
   async screenshot(name: string): Promise<void> {
     mkdirSync(ARTIFACTS, { recursive: true });
     await this.page.screenshot({ path: path.join(ARTIFACTS, `${name}.png`) });
+  }
+
+  /** Changes the settings of the machine. */
+  configure(settings: Record<string, unknown>): void {
+    const file = path.join(this.home, "server", "data", "Machine", "settings.json");
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")) as object, ...settings }));
   }
 
   /** The text of the extension's log. */
