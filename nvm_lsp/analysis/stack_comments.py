@@ -37,7 +37,7 @@ class StackComment:
 
 def parse_stack_comment(comment: t.Comment, location: Location) -> StackComment | None:
     """The words of a stack comment, split at the commas outside of brackets; None for another."""
-    if comment.kind != "stack":
+    if comment.kind != "stack" or "]" not in comment.body:
         return None
     body = comment.body
     inside = body[1 : body.rindex("]")]
