@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from nvm_lsp.assembler.expressions import UNITS
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["names_in_comment"]
+__all__ = ["names_in_comment", "words_of_picture"]
 
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*"'
@@ -42,6 +42,13 @@ def names_in_comment(comment: t.Comment) -> Iterator[tuple[int, int, str]]:
         case "expectation":
             words = _WORDS_OF_PROBES | _WORDS_OF_OUTCOMES
             yield from _names(comment.body, comment.body_start, words)
+
+
+def words_of_picture(comment: t.Comment) -> Iterator[tuple[int, int, str]]:
+    """Start, end and text of each word of a stack comment."""
+    if comment.kind == "stack":
+        inside = comment.body.rpartition("]")[0]
+        yield from _names(inside, comment.body_start, frozenset())
 
 
 def _expressions_of_scenario(comment: t.Comment) -> Iterator[tuple[int, str]]:

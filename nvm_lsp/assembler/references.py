@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from nvm_lsp.assembler.comment_names import names_in_comment
+from nvm_lsp.assembler.comment_names import names_in_comment, words_of_picture
 from nvm_lsp.assembler.environment import predefined
 from nvm_lsp.opcodes import opcode_by_name
 from nvm_lsp.source import Position
@@ -161,8 +161,31 @@ def target_of(tree: t.SyntaxTree, occurrence: Occurrence) -> Target:
     return Target(occurrence.name, occurrence.names_macro, scope)
 
 
-def occurrences(tree: t.SyntaxTree, target: Target) -> Iterator[Occurrence]:
-    """All places of this file that mean a target, in the order of the text."""
+def occurrences(
+    tree: t.SyntaxTree, target: Target, *, pictures: bool = False
+) -> Iterator[Occurrence]:
+    """All places of this file that mean a target, in the order of the text.
+
+    With ``pictures``, then the words of stack comments, of kind ``picture``. These follow the names
+    of values, and only where a value is a label or constant do they mean it.
+    """
+    yield from _occurrences(tree, target)
+    if pictures and not target.is_macro:
+        yield from _pictures(tree, target)
+
+
+def _pictures(tree: t.SyntaxTree, target: Target) -> Iterator[Occurrence]:
+    macros = structure(tree)
+    for start, chunk in zip(tree.starts, tree.chunks, strict=False):
+        for found in _index(chunk).pictures.get(target.name, ()):
+            line = start + found.line
+            owner = macros.macro_at(line)
+            scope = owner.first if owner is not None and owner.owns(target.name) else None
+            if scope == target.scope:
+                yield Occurrence(line, found.start, found.end, found.name, "picture")
+
+
+def _occurrences(tree: t.SyntaxTree, target: Target) -> Iterator[Occurrence]:
     macros = structure(tree)
     if target.scope is not None:
         macro = macros.macro_at(target.scope)
@@ -318,6 +341,7 @@ class _Index:
 
     all: tuple[Occurrence, ...]
     by_name: dict[str, list[Occurrence]]
+    pictures: dict[str, list[Occurrence]]
     definitions: tuple[Occurrence, ...]
     structural: tuple[tuple[int, t.Statement], ...]
 
@@ -335,6 +359,7 @@ def _index(chunk: t.Chunk) -> _Index:
 def _make_index(chunk: t.Chunk) -> _Index:
     found: list[Occurrence] = []
     structural: list[tuple[int, t.Statement]] = []
+    pictures: dict[str, list[Occurrence]] = {}
     for offset, line in enumerate(chunk.lines):
         statement = line.statement
         if isinstance(statement, t.Instruction):
@@ -347,6 +372,9 @@ def _make_index(chunk: t.Chunk) -> _Index:
             ) or (isinstance(statement, t.Malformed) and statement.head in ("%macro", "%if")):
                 structural.append((offset, statement))
         if line.comment is not None:
+            for start, end, name in words_of_picture(line.comment):
+                found_there = Occurrence(offset, start, end, name, "picture")
+                pictures.setdefault(name, []).append(found_there)
             for start, end, name in names_in_comment(line.comment):
                 if not is_built_in(name):
                     found.append(Occurrence(offset, start, end, name, "comment"))
@@ -354,7 +382,8 @@ def _make_index(chunk: t.Chunk) -> _Index:
     for occurrence in found:
         by_name.setdefault(occurrence.name, []).append(occurrence)
     return _Index(
-        tuple(found), by_name, tuple(o for o in found if o.is_definition), tuple(structural)
+        tuple(found), by_name, pictures,
+        tuple(o for o in found if o.is_definition), tuple(structural),
     )
 
 

@@ -144,10 +144,15 @@ class ProgramFiles:
                         work.append(file)
         return list({**found, **others} if every else found)
 
-    def occurrences(self, path: str, target: Target) -> Iterator[Found]:
-        """All places that mean a target of a file, in it and in the programs it belongs to."""
+    def occurrences(
+        self, path: str, target: Target, *, pictures: bool = False
+    ) -> Iterator[Found]:
+        """All places that mean a target of a file, in it and in the programs it belongs to.
+
+        With ``pictures`` the words of stack comments, too.
+        """
         files = [path] if target.scope is not None else self.sharing(path, target)
-        yield from self._in(files, target)
+        yield from self._in(files, target, pictures=pictures)
 
     def definitions(self, path: str, target: Target, *, near: bool = False) -> list[Found]:
         """The definitions of a target; those ``near`` by are all that open files tell of.
@@ -160,11 +165,13 @@ class ProgramFiles:
             places = self.occurrences(path, target)
         return [place for place in places if place.occurrence.is_definition]
 
-    def _in(self, files: Iterable[str], target: Target) -> Iterator[Found]:
+    def _in(
+        self, files: Iterable[str], target: Target, *, pictures: bool = False
+    ) -> Iterator[Found]:
         for file in files:
             tree = self.tree(file)
             if tree is not None:
-                for occurrence in occurrences(tree, target):
+                for occurrence in occurrences(tree, target, pictures=pictures):
                     yield Found(file, tree, occurrence)
 
     def around(self, path: str) -> dict[str, None]:

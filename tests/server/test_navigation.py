@@ -269,6 +269,13 @@ RENAMES = {
     "in comments that are read": (
         "#@ storage ⟦SLOT⟧ = 1\n%def ⟦SL<|>OT⟧ = 1\nSTOP #? storage[⟦SLOT⟧]\n# SLOT\n", "PLACE",
     ),
+    "in stack comments": (
+        "⟦go⟧: # []\nPUSH ⟦g<|>o⟧ # [⟦go⟧]\nDUP1 # [⟦go⟧, ⟦go⟧ + go.es, ..] go\n# go\n"
+        "%macro m(go)\nPUSH go # [go]\n%end\nADD # [go\n", "begin",
+    ),
+    "a parameter in stack comments": (
+        "%def x = 1\n%macro m(⟦x<|>⟧)\nPUSH ⟦x⟧ # [⟦x⟧, y]\n%end\nPUSH x # [x]\n", "z",
+    ),
     "behind an emoji": ('%def ⟦A⟧ = 1\n%bytes "😀", ⟦A<|>⟧:1, ⟦A⟧:2\n', "B"),
     "to itself": ("⟦start<|>⟧:\nPUSH ⟦start⟧\n", "start"),
 }

@@ -51,7 +51,7 @@ def highlights(tree: SyntaxTree, position: Position) -> Iterator[Highlight]:
     """What belongs to the word at a position."""
     occurrence = occurrence_at(tree, position)
     if occurrence is not None:
-        for found in occurrences(tree, target_of(tree, occurrence)):
+        for found in occurrences(tree, target_of(tree, occurrence), pictures=True):
             kind = _WRITE if found.is_definition else _READ
             yield Highlight(found.line, found.start, found.end, kind)
         return

@@ -136,7 +136,7 @@ def _places(files: ProgramFiles, path: str, target: Target) -> list[Found]:
     Raises:
         JsonRpcException: not all of them can be, or nothing defines the name.
     """
-    places = list(files.occurrences(path, target))
+    places = list(files.occurrences(path, target, pictures=True))
     if not any(place.occurrence.is_definition for place in places):
         raise _refusal(f"{target.name} is defined nowhere in this workspace, so its other uses "
                        "cannot be found")
@@ -173,7 +173,7 @@ def _refuse_clashes(
         owner = structure(place.tree).macro_at(place.occurrence.line)
         if target.is_macro or owner is None or not owner.owns(new):
             continue
-        if place.occurrence.kind != "comment":
+        if place.occurrence.kind not in ("comment", "picture"):
             _refuse(place.path, _named(place.tree, owner, new, uses=False))
 
 
