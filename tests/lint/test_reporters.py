@@ -270,6 +270,8 @@ def test_junit_counts_what_it_lists():
         assert int(suite.get("tests")) == len(suite.findall("testcase")) > 0
         assert int(suite.get("failures")) == len(suite.findall("testcase/failure"))
         assert int(suite.get("errors")) == len(suite.findall("testcase/error"))
+        names = [case.get("name") for case in suite]
+        assert len(set(names)) == len(names)
 
 
 def test_rdjson_counts_bytes_and_joins_edits():

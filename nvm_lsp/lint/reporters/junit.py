@@ -5,6 +5,7 @@ Errors and warnings are failed tests; infos and hints pass, and stand in the tes
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TextIO
 
 from nvm_lsp.diagnostics import Severity
@@ -33,8 +34,12 @@ def _write(report: Report, stream: TextIO, _style: Style) -> None:
                 "type": "internal error" if failure.internal else "unreadable",
             })
             error.text = _text(f"{failure.message}\n{failure.hint}".rstrip())
+        seen: Counter[str] = Counter()
         for diagnostic in file.diagnostics:
             name = f"{diagnostic.code} {diagnostic.kind.name}"
+            seen[name] += 1
+            if seen[name] > 1:  # two tests of a name would count as one
+                name += f" #{seen[name]}"
             case = ElementTree.SubElement(suite, "testcase", {
                 **_case(diagnostic.location.path, name),
                 "line": str(diagnostic.location.span.start.line + 1),
