@@ -335,7 +335,8 @@ def _opcode_table(base: Any, exceptions: Any, fork: str) -> list[Callable[[Any],
     invalid = importlib.import_module("eth.vm.logic.invalid").InvalidOpcode
     table = []
     for opcode in range(256):
-        known = base.opcodes.get(opcode)
+        # SELFDESTRUCT is wrapped in a warning that it is deprecated, to Python's users.
+        known = getattr(base.opcodes.get(opcode), "__wrapped__", base.opcodes.get(opcode))
         table.append((known if known is not None else invalid(opcode)).__call__)
     for opcode, function in fast_opcodes(exceptions).items():
         if opcode in base.opcodes:

@@ -122,8 +122,10 @@ def execute(
     if watcher is None or not steps:
         return found
     traced = _by_py_evm(world, message, fork, limits, watcher)
+    if traced.outcome == "limit":
+        return _noted(found, f"steps are not told: py-evm says {traced.error}")
     note = "steps, stack, memory and calls are py-evm's: pyrevm is too slow to tell them"
-    if traced.outcome != "limit" and _told(traced) != _told(found):
+    if _told(traced) != _told(found):
         note += f"; the two disagree: py-evm says {_told(traced)}, revm {_told(found)}"
     return _noted(traced, note)
 

@@ -81,7 +81,9 @@ class Runs:
         self.traces: dict[str, Trace] = {}
 
     async def run(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
-        """Runs a document's program; its JSON, with lines. ``options``: target, case.
+        """Runs a document's program; its JSON, with lines.
+
+        ``options``: target, case, and ``snapshots``: all, changes, end, or one-based lines.
 
         Raises:
             JsonRpcException: it is not open, has errors, or gave no result.
@@ -89,7 +91,8 @@ class Runs:
         opened, assembly, request = self.program(uri, options)
         version = opened.version
         before = opened.document.lines
-        result = await self._run(opened, request, options)
+        wanted = _snapshots(options.get("snapshots"), assembly)
+        result = await self._run(opened, replace(request, snapshots=wanted))
         _add_lines(result, assembly)
         still_open = self._server.documents.documents.get(uri)
         if still_open is not None:
@@ -113,7 +116,7 @@ class Runs:
     async def compare(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
         """Two runs of a program compared; see `nvm_lsp.runner.compare.to_json`.
 
-        ``options``: case, target, token, and ``against``, what to compare with, "native" if unsaid.
+        ``options``: case, target, and ``against``, what to compare with, "native" if unsaid.
 
         Raises:
             JsonRpcException: as for `run`, or there is nothing of that name to compare with.
@@ -126,12 +129,12 @@ class Runs:
             if size and not is_data
         }
         job = Comparing(replace(request, plan=Plan()), str(against), lines)
-        return await self._perform(opened, job, "Comparing", options)
+        return await self._perform(opened, job, "Comparing")
 
     async def test(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
         """What became of the expectations of a program's cases, kept for the diagnostics.
 
-        ``options``: token, and ``case`` for one case alone. Gives ``{"passed", "cases"}``; of each
+        ``options``: ``case`` for one case alone. Gives ``{"passed", "cases"}``; of each
         case name, passed, outcome, gas, problem, and the findings of `nvm_lsp.runner.jobs`.
 
         Raises:
@@ -156,7 +159,7 @@ class Runs:
             )
             row: dict[str, Any] = {"name": case.name, "problem": "", "findings": []}
             try:
-                found = await self._perform(opened, job, "Testing", options)
+                found = await self._perform(opened, job, "Testing")
             except JsonRpcException as error:
                 row |= {"passed": False, "outcome": "none", "gas": None, "problem": str(error)}
             else:
@@ -190,7 +193,7 @@ class Runs:
             for line in (first, *([second] if second is not None else []))
         }
         wanted = frozenset(pc for found in pcs.values() for pc in found)
-        result = await self._run(opened, replace(request, snapshots=wanted, plan=Plan()), options)
+        result = await self._run(opened, replace(request, snapshots=wanted, plan=Plan()))
         states = []
         for line, found in pcs.items():
             state = next((row for row in result["snapshots"] if row["pc"] in found), None)
@@ -205,10 +208,10 @@ class Runs:
         return snapshot_difference(before, after, left, right)
 
     async def _perform(
-        self, opened: OpenDocument, job: Job, verb: str, options: dict[str, Any]
+        self, opened: OpenDocument, job: Job, verb: str
     ) -> dict[str, Any]:
         title = f"{verb} {os.path.basename(opened.document.path)}"
-        async with run_progress(self._server, title, options.get("token")) as progress:
+        async with run_progress(self._server, title) as progress:
             try:
                 return await self._server.service.perform(
                     job, owner=opened.uri, progress=progress
@@ -217,10 +220,10 @@ class Runs:
                 raise JsonRpcException(str(error), REQUEST_FAILED) from error
 
     async def _run(
-        self, opened: OpenDocument, request: Request, options: dict[str, Any]
+        self, opened: OpenDocument, request: Request
     ) -> dict[str, Any]:
         title = f"Running {os.path.basename(opened.document.path)}"
-        async with run_progress(self._server, title, options.get("token")) as progress:
+        async with run_progress(self._server, title) as progress:
             try:
                 return await self._server.service.run(
                     request, owner=opened.uri, progress=progress
@@ -307,10 +310,22 @@ class Runs:
             request = replace(request, scenario=replace(request.scenario, target=target))
         return opened, assembly, replace(
             request,
+            backend=run.backend,
             limits=replace(request.limits, seconds=min(request.limits.seconds, run.seconds)),
             trust_rpc=server.trusted is True,
             steps=True,  # lines are shown with what they did
         )
+
+
+def _snapshots(wish: Any, assembly: Assembly) -> frozenset[int] | str:
+    """What to keep states at, from what a client asks for."""
+    if wish in ("all", "changes"):
+        return str(wish)
+    if isinstance(wish, list):
+        path = assembly.program.root.path
+        lines = [line for line in wish if isinstance(line, int)]
+        return frozenset(pc for line in lines for pc in assembly.source_map.pcs(path, line - 1))
+    return "end"
 
 
 def _add_lines(result: dict[str, Any], assembly: Assembly) -> None:

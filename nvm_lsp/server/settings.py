@@ -69,12 +69,13 @@ class FormatSettings:
 class RunSettings:
     """``nvm-lsp.run``: ``target`` is nvm, evm, or ``scenario``: what the program itself says.
 
-    ``seconds`` is the longest that a run may take.
+    ``seconds`` is the longest that a run may take, ``backend`` what executes it.
     """
 
     on_save: bool = False
     target: str = "scenario"
     seconds: float = 10.0
+    backend: str = "py-evm"
 
 
 @dataclass(frozen=True, slots=True)

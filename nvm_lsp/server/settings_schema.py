@@ -47,6 +47,8 @@ _TEXTS = {
     "run.onSave": "Run a program whenever it is saved. Only in a trusted workspace.",
     "run.target": "What a program runs on, unless a command says: what its `#@ target` says, else "
     "the NestedVM (`scenario`); always the NestedVM (`nvm`); or natively (`evm`).",
+    "run.backend": "What executes a run: `py-evm`, `pyrevm` where it is installed, or a plugin's "
+    "backend.",
     "run.seconds": "The longest that a run may take, in seconds.",
     "lint.enable": "Check programs by rules, beside the assembler's own errors.",
     "lint.run": "When programs are checked: as you type, or when they are saved.",
@@ -63,7 +65,7 @@ _TEXTS = {
     "limits.output": "Most bytes of code that a program may assemble to.",
     "limits.workspaceFiles": "Most files of the workspace that are looked at unopened.",
     "limits.diagnostics": "Most findings that are shown of a file.",
-    "fork": "Fork that programs without `%fork` are for. Empty: the newest.",
+    "fork": "Fork that programs without `%fork` are for. Empty: `prague`.",
 }
 #: Settings about the machine's safety: an untrusted workspace cannot change them.
 _RESTRICTED = ("includes.allowOutside", "run.onSave")

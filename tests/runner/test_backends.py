@@ -97,6 +97,9 @@ PROGRAMS = {
     "a precompile": "PUSH 32\nPUSH 0\nPUSH 32\nPUSH 0\nPUSH 2\nGAS\nSTATICCALL\nPUSH 32\nPUSH 0\n"
                     "RETURN\n",
     "ether for nobody": calls("0xdead", value=5) + "STOP\n",
+    "an end of the account": "PUSH 1\nPUSH 1\nSSTORE\nPUSH 0xbeef\nSELFDESTRUCT\n",
+    "an end in its own favour": "ADDRESS\nSELFDESTRUCT\n",
+    "another's code": calls("0xaa").replace("CALL\n", "CALLCODE\n") + _RETURNS,
 }
 #: Counts its calls in slot 0, tells how much it was sent, and what it reads is warm the next time.
 _COUNTER = "PUSH 0\nSLOAD\nPUSH 1\nADD\nDUP1\nPUSH 0\nSSTORE\nCALLVALUE\nADD\n" + _RETURNS
@@ -293,6 +296,15 @@ def test_a_run_without_end_is_stopped() -> None:
     assert "gas" in result.execution.missing
     assert time.monotonic() - began < 60
     check(request("STOP\n"))
+
+
+@needs_pyrevm
+def test_a_run_too_long_for_steps_has_its_result() -> None:
+    asked = request(PROGRAMS["a loop"].replace("300", "300000"), gas=10**9)
+    result = on("pyrevm", asked, limits=Limits(seconds=1), native=False, steps=True)
+    assert (result.outcome, result.gas_used > 10**8) == ("stop", True)
+    assert "steps are not told: py-evm says time limit reached: 1 s" in result.execution.notes
+    assert "steps" in result.execution.missing
 
 
 @needs_pyrevm
