@@ -19,6 +19,7 @@ __all__ = [
     "decode_error",
     "decode_words",
     "hexdump",
+    "meaning_of",
     "render",
     "render_comparison",
     "render_state",
@@ -47,7 +48,7 @@ def render(run: Run, assembly: Assembly | None = None) -> Iterator[Text]:
     if run.stack:
         yield _heading("stack, top first")
         for index, word in enumerate(run.stack[:32]):
-            yield _row(f"  [{index}]", Text(f"{word:#x}"), Text(_meaning(word), "dim"))
+            yield _row(f"  [{index}]", Text(f"{word:#x}"), Text(meaning_of(word), "dim"))
         if len(run.stack) > 32:
             yield Text(f"  … {len(run.stack) - 32} more", "dim")
     yield from _probes(run)
@@ -189,7 +190,7 @@ def decode_words(data: bytes) -> Iterator[str]:
             yield f"… {(len(data) - offset) // 32} more words"
             return
         if word or offset == 0:
-            meaning = _meaning(word)
+            meaning = meaning_of(word)
             yield f"word {offset // 32}: {word:#x}" + (f"  {meaning}" if meaning else "")
 
 
@@ -223,7 +224,7 @@ def _writers(run: Run, assembly: Assembly | None) -> dict[int, str]:
         if origin is not None:
             meaning = ""
             if len(run.memory) >= 32 * word + 32:
-                meaning = _meaning(int.from_bytes(run.memory[32 * word : 32 * word + 32], "big"))
+                meaning = meaning_of(int.from_bytes(run.memory[32 * word : 32 * word + 32], "big"))
             line = origin.location.span.start.line + 1
             notes[word] = f"{meaning + '  ' if meaning else ''}line {line}"
     return notes
@@ -352,7 +353,7 @@ def _line(assembly: Assembly | None, pc: int) -> str:
     return f", {origin.location}"
 
 
-def _meaning(word: int) -> str:
+def meaning_of(word: int) -> str:
     """What a word looks like beside its hexadecimal form."""
     text = _as_text(word.to_bytes(32, "big").rstrip(b"\0")) if word >> 224 else None
     if text is not None:

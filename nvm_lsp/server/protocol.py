@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
@@ -17,9 +18,18 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["INVALID_PARAMS", "REQUEST_FAILED", "SERVER_CANCELLED", "Protocol"]
+__all__ = [
+    "INVALID_PARAMS",
+    "REQUEST_FAILED",
+    "SERVER_CANCELLED",
+    "WORK_DONE_TOKEN",
+    "Protocol",
+]
 
 log = logging.getLogger(__name__)
+
+#: The token under which the client wants progress of the command that is carried out.
+WORK_DONE_TOKEN: ContextVar[int | str | None] = ContextVar("work done token", default=None)
 
 REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
 INVALID_PARAMS = -32602  # JSON-RPC 2.0, as the two below
@@ -97,6 +107,29 @@ class Protocol(LanguageServerProtocol):
     def _knows(self, method: object) -> bool:
         return method in self.fm.builtin_features or method in self.fm.features
 
+    @lsp_method(lsp.INITIALIZE)
+    def lsp_initialize(
+        self, params: lsp.InitializeParams
+    ) -> Generator[Any, Any, lsp.InitializeResult]:
+        result = yield from super().lsp_initialize(params)
+        # pygls does not know yet how LSP 3.18 advertises texts of a server's own.
+        workspace = result.capabilities.workspace
+        if workspace is not None:
+            workspace.text_document_content = lsp.TextDocumentContentOptions(schemes=["nvm-lsp"])
+        return result
+
+    @lsp_method(lsp.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
+        # As in pygls, but over a copy: what is cancelled leaves the table at once.
+        handler = self.fm.features.get(lsp.SHUTDOWN)
+        if handler is not None:
+            yield handler, args, None
+        current = self.msg_id
+        for number, future in tuple(self._request_futures.items()):
+            if number != current and not future.done():
+                future.cancel()
+        self._shutdown = True
+
     @lsp_method(lsp.EXIT)
     def lsp_exit(self, *_: Any) -> None:  # type: ignore[override]
         # pygls ends the process; ours may have other clients.
@@ -133,6 +166,7 @@ class Protocol(LanguageServerProtocol):
         handler = self.fm.commands.get(params.command)
         if handler is None:
             raise JsonRpcException(f"unknown command {params.command}", INVALID_PARAMS)
+        WORK_DONE_TOKEN.set(params.work_done_token)
         result = yield handler, tuple(params.arguments or ()), None
         return result
 
@@ -160,6 +194,10 @@ class Protocol(LanguageServerProtocol):
 
     @lsp_method(lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL)
     def lsp_work_done_progress_cancel(self, params: lsp.WorkDoneProgressCancelParams) -> None:
-        task = self._server.progress_tasks.get(params.token)
-        if task is not None:
+        server = self._server
+        task = server.progress_tasks.get(params.token)
+        number = next((n for n, other in server.running.items() if other is task), None)
+        if number is not None:
+            self._handle_cancel_notification(number)  # so that its request is answered, too
+        elif task is not None:
             task.cancel()

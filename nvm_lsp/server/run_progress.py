@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
+from nvm_lsp.server.protocol import WORK_DONE_TOKEN
+
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
@@ -20,16 +22,17 @@ _numbers = count(1)
 
 @contextlib.asynccontextmanager
 async def run_progress(
-    server: NvmServer, title: str, token: Any = None
+    server: NvmServer, title: str
 ) -> AsyncIterator[Callable[[int], None]]:
     """What takes the number of steps that a run has made, while the block runs.
 
-    Without a ``token`` of the client's, one is made when the run tells for the first time how far
-    it is, so that short runs show nothing.
+    If the client has given no token with the command, one is made when the run tells for the first
+    time how far it is, so that short runs show nothing.
     """
     task = asyncio.current_task()
     assert task is not None
-    if isinstance(token, str | int):
+    token = WORK_DONE_TOKEN.get()
+    if token is not None:
         async with server.reporting(token, title) as report:
             yield lambda steps: report(f"{steps:,} steps")
         return

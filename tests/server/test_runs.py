@@ -180,3 +180,51 @@ async def test_scenarios_in_toml_are_checked(client, open_text, tmp_path):
     assert "no TOML" in found[0].message
     assert not await open_text('value = 1\nblance = 5\n', other), "no program names it"
     assert not await open_text("[block]\nnumber = 5\n", two)
+
+
+async def test_a_long_run_tells_its_progress_under_the_clients_token(client, open_text):
+    await open_text("again:\nPUSH again\nJUMP\n", URI)
+    client.progress_reports["mine"] = []
+    running = asyncio.ensure_future(
+        client.workspace_execute_command_async(
+            lsp.ExecuteCommandParams(command="nvm.run", arguments=[URI], work_done_token="mine")
+        )
+    )
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        kinds = [report.kind for report in client.progress_reports["mine"]]
+        if "report" in kinds:
+            break
+    assert kinds[:2] == ["begin", "report"]
+    client.window_work_done_progress_cancel(lsp.WorkDoneProgressCancelParams(token="mine"))
+    with pytest.raises(Exception, match=r"(?i)cancel"):
+        await asyncio.wait_for(running, 10)
+
+
+async def test_a_saved_program_runs_if_that_is_wished(client, open_text):
+    await open_text("PUSH1 7\nSTOP\n", URI)
+    client.workspace_did_change_configuration(
+        lsp.DidChangeConfigurationParams(settings={"nvm-lsp": {"run": {"onSave": True}}})
+    )
+    client.text_document_did_save(
+        lsp.DidSaveTextDocumentParams(text_document=lsp.TextDocumentIdentifier(uri=URI))
+    )
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        found = await client.text_document_inlay_hint_async(
+            lsp.InlayHintParams(
+                text_document=lsp.TextDocumentIdentifier(uri=URI),
+                range=lsp.Range(lsp.Position(0, 0), lsp.Position(9, 0)),
+            )
+        )
+        if any("⇒ stop" in hint.label for hint in found):
+            return
+    pytest.fail("saving has run nothing")
+
+
+async def test_states_at_lines_come_with_a_run(client, open_text):
+    await open_text("PUSH1 7\nPUSH1 8\nSTOP\n", URI)
+    found = await command(client, "nvm.run", URI, {"snapshots": [2, 3]})
+    assert [(row["line"], row["stack"]) for row in found["snapshots"]] == [
+        (2, ["0x7"]), (3, ["0x8", "0x7"])
+    ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.analysis.analyzer import Analysis, analyze
 from nvm_lsp.assembler import Assembly
+from nvm_lsp.runner.render import hexdump, meaning_of
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import picture_text
 from nvm_lsp.server.stack_hover import is_ready, prepare
@@ -250,7 +251,7 @@ def run_tooltip(result: dict[str, Any]) -> str:
         for change in result["storage"][:16]
     ]
     memory = bytes.fromhex(result["memory"][2:])
-    lines.append(f"guest memory, {len(memory)} bytes\n```text\n{_hexdump(memory)}\n```")
+    lines.append(f"guest memory, {len(memory)} bytes\n```text\n{_dump(memory, result)}\n```")
     return "\n\n".join(lines)
 
 
@@ -269,13 +270,18 @@ def _shortened(data: str) -> str:
     return data if len(data) <= 200 else f"{data[:194]}…"
 
 
-def _hexdump(memory: bytes) -> str:
-    rows = [
-        f"{offset:#06x}  " + " ".join(
-            memory[offset + i : offset + i + 8].hex() for i in range(0, 32, 8)
-        )
-        for offset in range(0, min(len(memory), 32 * _ROWS_SHOWN), 32)
-    ]
-    if len(memory) > 32 * _ROWS_SHOWN:
-        rows.append(f"… {len(memory) - 32 * _ROWS_SHOWN} bytes more")
+def _dump(memory: bytes, result: dict[str, Any]) -> str:
+    """Rows of memory, with what each word looks like and the line that wrote it."""
+    notes: dict[int, str] = {}
+    for row in result["writers"]:
+        if row["line"] is not None:
+            notes[row["offset"] // 32] = f"line {row['line']}"
+    for word in range(min(len(memory) // 32, _ROWS_SHOWN)):
+        meaning = meaning_of(int.from_bytes(memory[32 * word : 32 * word + 32], "big"))
+        if meaning:
+            notes[word] = f"{meaning}  {notes.get(word, '')}".rstrip()
+    shown = memory[: 32 * _ROWS_SHOWN]
+    rows = [line.plain.rstrip() for line in hexdump(shown, notes=notes)]
+    if len(memory) > len(shown):
+        rows.append(f"… {len(memory) - len(shown):,} bytes more")
     return "\n".join(rows) or "empty"

@@ -1,4 +1,4 @@
-"""The command ``nvm.run``: ``[uri, {"target": "nvm" | "evm", "case": name}]`` to the run's JSON."""
+"""The command ``nvm.run``: ``[uri, {"target", "case", "snapshots"}]`` to the run's JSON."""
 
 from __future__ import annotations
 
