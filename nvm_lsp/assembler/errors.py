@@ -29,8 +29,8 @@ LATER_FORK = define_kind(
     The opcode does not exist yet in the fork that the program targets.
 
     ## What it means
-    A program is assembled for one fork: the one of `%fork`, of `--fork`, or the newest that the
-    execution backend knows. On that fork the byte would be an invalid instruction.
+    A program is assembled for one fork: the one of `%fork`, of `--fork`, or Prague. On that fork
+    the byte would be an invalid instruction.
 
     ## Example
     ```easm
