@@ -60,12 +60,14 @@ async def _fuzz(seed: str, seconds: float) -> None:
             if wire.process.returncode is None:
                 wire.process.kill()
                 await wire.process.wait()
-    half = memory[len(memory) // 2 :]
+    quarter = max(len(memory) // 4, 1)
+    first, middle, last = (
+        _mean(part) for part in (memory[:5], memory[2 * quarter : 3 * quarter], memory[-5:])
+    )
     print(
         f"seed {seed}: {session.steps:,} steps in {seconds / 60:.0f} minutes, {checks} comparisons "
-        f"with a fresh server without a difference, exit code {code}; memory {_mean(memory[:5]):.0f} "
-        f"MB at first, {_mean(half[: len(half) // 2 or 1]):.0f} MB after half the time, "
-        f"{_mean(memory[-5:]):.0f} MB at the end"
+        f"with a fresh server without a difference, exit code {code}; memory {first:.0f} MB at "
+        f"first, {middle:.0f} MB after half the time, {last:.0f} MB at the end"
     )
 
 
