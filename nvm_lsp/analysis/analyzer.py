@@ -283,7 +283,7 @@ class Analysis:
         statement = line.statement if line is not None else None
         if not isinstance(statement, t.Instruction) or statement.operand is None:
             return None
-        if isinstance(statement.operand, t.Number | t.Quantity):
+        if isinstance(statement.operand, t.Number):
             return None
         assert line is not None
         text = line.text[statement.operand.start : statement.operand.end].strip()
