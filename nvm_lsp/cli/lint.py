@@ -39,7 +39,7 @@ from nvm_lsp.lint.cache import FOLDER, Cache, open_cache
 from nvm_lsp.lint.jobs import lint_all
 from nvm_lsp.lint.merge import merged
 from nvm_lsp.lint.report import FileReport, Report
-from nvm_lsp.lint.result import FileResult, Request
+from nvm_lsp.lint.result import MAX_FILE_BYTES, FileResult, Request
 from nvm_lsp.lint.selection import level_of, unknown_codes
 
 if TYPE_CHECKING:
@@ -204,7 +204,10 @@ def _once(arguments: argparse.Namespace) -> Ran:
             return Ran(complain(f"no such file: {arguments.baseline}", hint))
         baseline = Baseline(arguments.baseline, {})
     sources = Sources()
-    requests = _requests(arguments, known, sources)
+    try:
+        requests = _requests(arguments, known, sources)
+    except UsageError as error:
+        return Ran(complain(str(error)))
     watched = {request.path for request in requests}
     watched.update(found.path for found in known.read() if found.path is not None)
     if complain_of_configuration(known):
@@ -265,7 +268,9 @@ def _requests(
         data = None
         if path == STDIN:
             path = arguments.stdin_filename
-            sources.given[path] = data = sys.stdin.buffer.read()
+            sources.given[path] = data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+            if len(data) > MAX_FILE_BYTES:
+                raise UsageError(f"standard input is larger than {MAX_FILE_BYTES // 2**20} MiB")
         settings = known.of(path).for_file(path)
         if own is not None:
             settings = replace(settings, layers=(*settings.layers, own))

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from nvm_lsp.cli.write import write_file
 from nvm_lsp.diagnostics import Diagnostic
@@ -66,7 +67,7 @@ def fix_files(
     for result in results:
         for name, _ in result.dependencies:
             if name != result.path:
-                includers.setdefault(name, []).append(by_path[result.path])
+                includers.setdefault(os.path.abspath(name), []).append(by_path[result.path])
     for report in reports:
         path = report.path
         if not any(fix_of(found, path, unsafe) for found in report.diagnostics):
@@ -80,30 +81,26 @@ def fix_files(
         mark = _MARK if data.startswith(_MARK) else b""
         text = data.decode("utf-8-sig")
 
-        def look(
-            text: str, path: str = path, around: Sequence[Request] = tuple(includers.get(path, ()))
-        ) -> Trial:
-            return _look(text, by_path[path], around, loader, wanted)
-
+        around = includers.get(os.path.abspath(path), [])
+        look = partial(_look, by_path[path], around, loader, wanted)
         mended = mend(path, text, look, unsafe=unsafe, passes=1 if once else PASSES)
         _take(out, path, mended)
-        loader.overlay[path] = mark + mended.text.encode()
-        loader.forget(path)
-        if mended.text != text:
-            out.before[path], out.contents[path] = data, loader.overlay[path]
+        after = mark + mended.text.encode()
+        loader.replace(path, after)
+        if after != data:
+            out.before[path], out.contents[path] = data, after
     return out
 
 
 def _look(
-    text: str,
     request: Request,
     includers: Sequence[Request],
     loader: TracingLoader,
     wanted: Wanted,
+    text: str,
 ) -> Trial:
     data = text.encode()
-    loader.overlay[request.path] = data
-    loader.forget(request.path)
+    loader.replace(request.path, data)
     result = lint_file(replace(request, data=data), loader)
     broken = errors_of_assembly(result.diagnostics) + len(result.failures)
     for includer in includers:

@@ -33,7 +33,7 @@ def files_of(
         else:
             found = _below(path, configurations)
         for file in found:
-            name = os.path.normpath(file) if file != STDIN else file
+            name = os.path.abspath(file) if file != STDIN else file
             if name not in seen:
                 seen.add(name)
                 yield file

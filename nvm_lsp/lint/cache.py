@@ -19,7 +19,7 @@ from typing import Any
 
 from nvm_lsp import __version__, plugins
 from nvm_lsp.diagnostics import Kind
-from nvm_lsp.lint.result import FileResult, digest, kind_json, kind_of, of_json, to_json
+from nvm_lsp.lint.result import FileResult, content, digest, kind_json, kind_of, of_json, to_json
 
 __all__ = ["FOLDER", "Cache", "open_cache"]
 
@@ -117,11 +117,8 @@ class Cache:
 
     def _digest(self, path: str) -> str | None:
         if path not in self._digests:
-            try:
-                with open(path, "rb") as file:
-                    self._digests[path] = digest(file.read())
-            except (OSError, ValueError):
-                self._digests[path] = None
+            data = content(path)
+            self._digests[path] = None if data is None else digest(data)
         return self._digests[path]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nvm_lsp.lint.cache import Cache
 from nvm_lsp.lint.report import Failure
-from nvm_lsp.lint.result import FileResult, Request
+from nvm_lsp.lint.result import FileResult, Request, content
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +21,8 @@ __all__ = ["lint_all"]
 _BYTES_PER_PROCESS = 48 * 1024
 #: Batches for each process, so that none waits long for the last one.
 _BATCHES = 4
+#: Files of a batch at most, so that progress is seen.
+_BATCH_FILES = 50
 
 _Batch = list[tuple[int, Request]]
 
@@ -40,7 +42,7 @@ def lint_all(
     missing: _Batch = []
     size = 0
     for index, request in enumerate(requests):
-        data = request.data if request.data is not None else _content(request.path)
+        data = request.data if request.data is not None else content(request.path)
         found = None
         if cache is not None and data is not None:
             found = cache.find(request.path, request.key, data)
@@ -57,14 +59,6 @@ def lint_all(
                 cache.keep(requests[index].key, result)
             progress(len(results))
     return [results[index] for index in range(len(requests))]
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (OSError, ValueError):
-        return None  # whoever lints it says why
 
 
 def _fresh(
@@ -107,7 +101,7 @@ def _shared(missing: _Batch, processes: int) -> Iterator[tuple[int, FileResult]]
     from concurrent.futures import as_completed  # noqa: PLC0415 -- only for many files
     from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
 
-    count = max(1, min(len(missing), processes * _BATCHES))
+    count = min(len(missing), max(processes * _BATCHES, len(missing) // _BATCH_FILES))
     batches = [missing[start::count] for start in range(count)]
     suspects: _Batch = []
     pool = _pool(processes)

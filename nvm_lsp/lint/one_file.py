@@ -24,7 +24,7 @@ __all__ = ["TracingLoader", "lint_file", "source_of_bytecode"]
 class TracingLoader(FileLoader):
     """Reads files, each once for many programs, and tells which ones a program used.
 
-    ``overlay`` are contents that count instead of those on disk.
+    ``overlay`` are contents, by absolute path, that count instead of those on disk.
     """
 
     overlay: dict[str, bytes] = field(default_factory=dict)
@@ -37,14 +37,17 @@ class TracingLoader(FileLoader):
 
     def data(self, path: str) -> bytes | Unreadable:
         self.used.add(path)
-        given = self.overlay.get(path)
+        given = self.overlay.get(os.path.abspath(path)) if self.overlay else None
         found = given if given is not None else FileLoader.data(self, path)
         self.digests[path] = None if isinstance(found, Unreadable) else digest(found)
         return found
 
-    def forget(self, path: str) -> None:
-        """Drops what is known of a file whose content has changed."""
-        self._trees.pop(path, None)
+    def replace(self, path: str, data: bytes) -> None:
+        """Gives a file a content that is not on disk."""
+        full = os.path.abspath(path)
+        self.overlay[full] = data
+        for known in [name for name in self._trees if os.path.abspath(name) == full]:
+            del self._trees[known]
 
 
 def lint_file(request: Request, loader: TracingLoader) -> FileResult:

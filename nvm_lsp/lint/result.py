@@ -6,6 +6,8 @@ Nothing here imports the parser or the rules, so that a result from the cache co
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,11 +27,13 @@ from nvm_lsp.lint.report import Failure
 from nvm_lsp.source import Location, Position, Span
 
 __all__ = [
-    "BYTECODE", "FileResult", "Request", "digest", "fingerprints", "kind_json", "kind_of",
-    "of_json", "to_json",
+    "BYTECODE", "MAX_FILE_BYTES", "FileResult", "Request", "content", "digest", "fingerprints",
+    "kind_json", "kind_of", "of_json", "to_json",
 ]
 
 
+#: Largest file that is linted, in bytes: that of `nvm_lsp.assembler.loader`.
+MAX_FILE_BYTES = 16 * 1024 * 1024
 #: How names of files with bytecode end: raw bytes, or hexadecimal digits.
 BYTECODE = (".bin", ".hex")
 
@@ -74,6 +78,18 @@ class FileResult:
 def digest(data: bytes) -> str:
     """What stands for a content: equal only for equal contents."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def content(path: str) -> bytes | None:
+    """What a file holds; None if it cannot be read, or only once, or is too large for a source."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            return None
+        with open(path, "rb") as file:
+            return file.read(MAX_FILE_BYTES)
+    except (OSError, ValueError):
+        return None  # whoever lints it says why
 
 
 def fingerprints(

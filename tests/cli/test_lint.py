@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
+
+from nvm_lsp.assembler.loader import MAX_FILE_BYTES
+from nvm_lsp.lint import result
 
 IDLE = "start:\n    STOP\n"  # LBL001, a warning
 CLEAN = "    STOP\n"
@@ -159,6 +164,10 @@ def test_the_fork_is_the_options_then_the_programs_then_the_configurations(check
     )
 
 
+def test_the_largest_file_is_as_large_for_the_cache_as_for_the_assembler():
+    assert result.MAX_FILE_BYTES == MAX_FILE_BYTES
+
+
 # What is chosen -----------------------------------------------------------------------------------
 
 TWO = "start:\n    ADD\n    STOP  # easm: ignore[LBL001] -- not here\n"
@@ -245,6 +254,16 @@ def test_wrong_usage_is_said_and_ends_with_2(check, arguments, complaint):
 def test_a_wrong_configuration_ends_with_2(check, text, complaint):
     done = check(files={"a.easm": IDLE, "nvm-lsp.toml": text}, code=2, err=complaint)
     assert done.stdout == ""
+
+
+def test_a_pipe_is_read_once_and_a_device_not_for_ever(check, tmp_path):
+    check("/dev/zero", code=2, err="holds a NUL byte")
+    os.mkfifo(tmp_path / "pipe")
+    thread = threading.Thread(target=(tmp_path / "pipe").write_text, args=[IDLE])
+    thread.start()
+    check("pipe", found=["pipe:1 LBL001"])
+    thread.join()
+    check("-", stdin=b" " * (MAX_FILE_BYTES + 1), code=2, err="larger than 16 MiB")
 
 
 def test_one_unreadable_file_costs_no_other(check):
