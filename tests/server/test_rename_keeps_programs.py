@@ -62,7 +62,7 @@ async def test_bytecode_stays(files: Files, folder: str):
     ]
     assert len(places) > 60
     # Every so many of them, so that each kind and each file has its turn.
-    step = max(len(places) // 40, 1)
+    step = max(len(places) // 25, 1)
     for name, place in places[::step]:
         files.open(name)
         edit = await files.request("textDocument/rename", {
