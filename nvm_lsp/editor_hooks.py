@@ -136,15 +136,16 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class CodeLens:
-    """A command above a line (from zero).
+    """A command above a line (from zero), or a mere text where ``command`` is empty.
 
-    ``command`` is one of the entry's own or of the server's; ``arguments`` are JSON, and stand
-    behind the program's URI.
+    ``command`` is one of the entry's own, of the server's or of the client's; ``arguments`` are
+    JSON, and stand behind the program's URI. A lens without a title gets it from the entry's
+    ``resolve`` when it comes into view.
     """
 
     line: int
-    title: str
-    command: str
+    title: str = ""
+    command: str = ""
     arguments: tuple[Any, ...] = ()
 
 
@@ -153,8 +154,10 @@ class CodeLensEntry:
     """Lenses of a program, and the commands that they name.
 
     A command takes the program and the lens's arguments; it runs on a thread beside the server.
+    ``resolve`` gives lenses without a title one; it may also give another command.
     """
 
     name: str
     lenses: Callable[[OpenProgram], Iterable[CodeLens]]
     commands: Mapping[str, Callable[..., CommandResult | None]] = field(default_factory=dict)
+    resolve: Callable[[OpenProgram, CodeLens], CodeLens] | None = None

@@ -41,6 +41,7 @@ __all__ = [
     "cursor_at",
     "hovers",
     "program_of",
+    "resolved",
 ]
 
 E = TypeVar("E")
@@ -48,7 +49,7 @@ _HOVERS, _COMPLETIONS, _LENSES = "nvm_lsp_hovers", "nvm_lsp_completions", "nvm_l
 #: Seconds that somebody who types waits for a plugin, once.
 _SECONDS = 2.0
 _MOST_ITEMS = 1000
-_MOST_LENSES = 200
+_MOST_LENSES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,20 @@ def code_lenses(program: OpenProgram) -> Iterator[tuple[CodeLensEntry, CodeLens]
         )
         for lens in lenses or ():
             yield found.entry, lens
+
+
+def resolved(
+    entry_name: str, program: OpenProgram, lens: CodeLens
+) -> tuple[CodeLensEntry, CodeLens] | None:
+    """A lens with its title, None where its entry is gone or fails."""
+    lines = program.assembly.program.root.tree.line_count
+    entries = each(_LENSES, CodeLensEntry)
+    found = next((found for found in entries if found.entry.name == entry_name), None)
+    resolve = found.entry.resolve if found is not None else None
+    if found is None or resolve is None:
+        return None
+    made = _ask(found, _LENSES, lambda _: [resolve(program, lens)], partial(_lens_flaw, lines))
+    return (found.entry, made[0]) if made else None
 
 
 def command(entry_name: str, name: str) -> tuple[str, Callable[..., Any]] | None:

@@ -33,7 +33,11 @@ def lenses(program):
     yield CodeLens(0, "Count", "count", (2,))
     yield CodeLens(0, "Mark", "mark")
     yield CodeLens(0, "Wait", "wait")
+    yield CodeLens(0, arguments=(5,))
     yield CodeLens(0, "Run as ever", "nvm.run", ({"target": "evm"},))
+
+def late(program, lens):
+    return CodeLens(lens.line, f"made late: {lens.arguments[0]}", "count", lens.arguments)
 
 def count(program, factor):
     return CommandResult("counted", data={"twice": factor * len(program.assembly.bytecode)})
@@ -56,7 +60,8 @@ def nvm_lsp_completions():
 
 @hookimpl
 def nvm_lsp_code_lenses():
-    return [CodeLensEntry("acme", lenses, {"count": count, "mark": mark, "wait": wait})]
+    return [CodeLensEntry("acme", lenses, {"count": count, "mark": mark, "wait": wait},
+                          late)]
 '''
 BAD = '''\
 from nvm_lsp.api import (
@@ -116,7 +121,9 @@ def test_what_plugins_add_stands_beside_what_is_built_in(serve, installed):
     assert "PUSH2" in labels
     assert items[labels.index("PUSH_ACME")]["documentation"]["value"] == "All of **acme**."
     lenses = server.ask("textDocument/codeLens", {"textDocument": {"uri": URI}})
-    commands = {lens["command"]["title"]: lens["command"] for lens in lenses}
+    shown = [lens if "command" in lens else server.ask("codeLens/resolve", lens) for lens in lenses]
+    commands = {lens["command"]["title"]: lens["command"] for lens in shown}
+    assert commands["made late: 5"]["arguments"] == [URI, "acme", "count", 5]
     assert {"▶ Run on NestedVM", "Count", "Run as ever"} <= set(commands)
     assert commands["Run as ever"]["arguments"] == [URI, {"target": "evm"}]
 

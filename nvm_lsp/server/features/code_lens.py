@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.editor_hooks import CodeLens, CodeLensEntry, OpenProgram
 from nvm_lsp.hookspecs import hookimpl
-from nvm_lsp.server.contributions import ServedProgram, code_lenses, program_of
-from nvm_lsp.server.features import COMMANDS, PLUGIN_COMMAND
+from nvm_lsp.server.contributions import ServedProgram, code_lenses, program_of, resolved
+from nvm_lsp.server.features import PLUGIN_COMMAND
 from nvm_lsp.server.figures import Subject, figures, subjects
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_hover import is_ready, prepare
@@ -36,27 +36,17 @@ def handle(server: NvmServer, params: lsp.CodeLensParams) -> list[dict[str, Any]
     settings = server.settings.code_lens
     if opened is None or not settings.enable or is_scenario_file(opened.uri):
         return []
-    own = {command.name for command in COMMANDS}
     answer = []
     for entry, lens in code_lenses(program_of(server, opened)):
-        name, arguments = lens.command, [opened.uri, *lens.arguments]
-        if name not in own:
-            name, arguments = PLUGIN_COMMAND, [opened.uri, entry.name, name, *lens.arguments]
-        command = {"title": lens.title, "command": name, "arguments": arguments}
-        answer.append({"range": _place(lens.line), "command": command})
-    if settings.gas or settings.references:
-        assembly = server.documents.assembly(opened)
-        answer += [
-            {
-                "range": _place(subject.line),
-                "data": {
-                    "uri": opened.uri, "kind": subject.kind, "line": subject.line,
-                    "name": subject.name, "column": subject.column,
-                },
+        json: dict[str, Any] = {"range": _place(lens.line)}
+        if lens.title or entry.resolve is None:
+            json["command"] = _command(opened.uri, entry, lens)
+        else:
+            json["data"] = {
+                "uri": opened.uri, "entry": entry.name, "line": lens.line,
+                "command": lens.command, "arguments": lens.arguments,
             }
-            for subject in subjects(assembly, _first_line(assembly))
-            if settings.references or subject.kind != "label"
-        ]
+        answer.append(json)
     return answer
 
 
@@ -66,24 +56,30 @@ async def resolve(server: NvmServer, lens: lsp.CodeLens) -> dict[str, Any]:
     data = answer.get("data")
     if "command" in answer or not isinstance(data, dict):
         return answer
-    uri = str(data.get("uri"))
-    opened = server.documents.documents.get(uri)
-    title = ""
-    if opened is not None:
-        assembly, settings = server.documents.assembly(opened), server.settings.code_lens
-        if settings.gas and assembly.ok and not is_ready(assembly):
-            await asyncio.to_thread(prepare, assembly)
-        subject = Subject(str(data.get("kind")), int(data.get("line", 0)), str(data.get("name")))
-        title = figures(
-            assembly, subject, gas=settings.gas, references=settings.references
-        )
-    answer["command"] = {"title": title or "…", "command": ""}
-    if data.get("kind") in ("macro", "label") and _shows_references(server):
-        place = {"line": data.get("line", 0), "character": data.get("column", 0)}
-        answer["command"] = {
-            "title": title, "command": _SHOW_REFERENCES, "arguments": [uri, place]
-        }
+    answer["command"] = {"title": "…", "command": ""}
+    opened = server.documents.documents.get(str(data.get("uri")))
+    arguments = data.get("arguments")
+    if opened is None or not isinstance(arguments, list):
+        return answer
+    assembly = server.documents.assembly(opened)
+    if server.settings.code_lens.gas and assembly.ok and not is_ready(assembly):
+        await asyncio.to_thread(prepare, assembly)
+    found = resolved(
+        str(data.get("entry")), program_of(server, opened),
+        CodeLens(int(data.get("line", 0)), "", str(data.get("command")), tuple(arguments)),
+    )
+    if found is not None:
+        answer["command"] = _command(opened.uri, *found)
     return answer
+
+
+def _command(uri: str, entry: CodeLensEntry, lens: CodeLens) -> dict[str, Any]:
+    if not lens.command:
+        return {"title": lens.title or "…", "command": ""}
+    name, arguments = lens.command, [uri, *lens.arguments]
+    if name in entry.commands:
+        name, arguments = PLUGIN_COMMAND, [uri, entry.name, name, *lens.arguments]
+    return {"title": lens.title or "…", "command": name, "arguments": arguments}
 
 
 def _shows_references(server: NvmServer) -> bool:
@@ -102,7 +98,10 @@ def _place(line: int) -> dict[str, Any]:
 
 @hookimpl
 def nvm_lsp_code_lenses() -> Iterable[CodeLensEntry]:
-    return [CodeLensEntry("run", _run_lenses)]
+    return [
+        CodeLensEntry("run", _run_lenses),
+        CodeLensEntry("figures", _figure_lenses, resolve=_with_figures),
+    ]
 
 
 def _run_lenses(program: OpenProgram) -> Iterator[CodeLens]:
@@ -126,6 +125,30 @@ def _run_lenses(program: OpenProgram) -> Iterator[CodeLens]:
             yield CodeLens(number, f"▶ Run {name}", "nvm.run", ({"case": name},))
         if settings.test:
             yield CodeLens(number, "Test", "nvm.test", ({"case": name},))
+
+
+def _figure_lenses(program: OpenProgram) -> Iterator[CodeLens]:
+    assert isinstance(program, ServedProgram)
+    settings = program.server.settings.code_lens
+    if settings.gas or settings.references:
+        for subject in subjects(program.assembly, _first_line(program.assembly)):
+            if settings.references or subject.kind != "label":
+                arguments = (subject.kind, subject.name, subject.column)
+                yield CodeLens(subject.line, arguments=arguments)
+
+
+def _with_figures(program: OpenProgram, lens: CodeLens) -> CodeLens:
+    assert isinstance(program, ServedProgram)
+    settings = program.server.settings.code_lens
+    kind, name, column = lens.arguments
+    subject = Subject(str(kind), lens.line, str(name))
+    title = figures(
+        program.assembly, subject, gas=settings.gas, references=settings.references
+    )
+    if kind in ("macro", "label") and _shows_references(program.server):
+        place = {"line": lens.line, "character": column}
+        return CodeLens(lens.line, title, _SHOW_REFERENCES, (place,))
+    return CodeLens(lens.line, title or "…")
 
 
 def _cases(assembly: Assembly) -> Iterator[tuple[int, str]]:
