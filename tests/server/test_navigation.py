@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from lsprotocol import types as lsp
 
@@ -298,6 +300,19 @@ async def test_rename_across_includes_keeps_the_versions_of_open_files(files: Fi
         for change in edit.document_changes
     }
     assert versions == {"main.easm": 1, "lib.easm": 1, "other.easm": None}
+
+
+async def test_rename_tells_of_scenarios_that_it_does_not_change(files: Files):
+    await rename(files, {
+        "main.easm": "#@ scenario run.toml\n%def ⟦F<|>EE⟧ = 1\n",
+        "run.toml": 'balance = "FEE.x"\nvalue = "2 * FEE"\n',
+    }, "PRICE")
+    for _ in range(100):
+        if files.client.messages:
+            break
+        await asyncio.sleep(0.05)
+    said = files.client.messages.pop().message
+    assert said.startswith("FEE is not renamed in run.toml, line 2:")
 
 
 REFUSED = {

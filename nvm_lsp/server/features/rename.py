@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
 from nvm_lsp.assembler.references import (
@@ -24,14 +25,13 @@ from nvm_lsp.assembler.references import (
     target_of,
 )
 from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.server.features.document_link import links
 from nvm_lsp.server.program_files import Found, ProgramFiles, range_json, read_workspace
 from nvm_lsp.source import Position
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax.parser import directives, terminals
 
 if TYPE_CHECKING:
-    from lsprotocol import types as lsp
-
     from nvm_lsp.server.server import NvmServer
 
 __all__ = ["handle", "name_problem", "prepare"]
@@ -87,6 +87,8 @@ async def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] 
         edits.setdefault(place.path, []).append(
             {"range": files.range_json(place), "newText": new}
         )
+    if new != target.name:
+        _tell_of_scenarios(files, path, target)
     return _workspace_edit(files, edits)
 
 
@@ -195,6 +197,33 @@ def _refuse(path: str, found: Occurrence | None) -> None:
         return
     what = "is defined" if found.is_definition else "means something else"
     raise _refusal(f"{found.name} {what} in {os.path.basename(path)}, line {found.line + 1}")
+
+
+def _tell_of_scenarios(files: ProgramFiles, path: str, target: Target) -> None:
+    """Tells of TOML scenarios that seem to use a name: a rename does not change these."""
+    if target.is_macro or target.scope is not None:
+        return
+    word = re.compile(rf"(?<![\w.]){re.escape(target.name)}(?![\w.])")
+    found: dict[str, None] = {}
+    for file in files.sharing(path, target, every=True):
+        tree = files.tree(file)
+        for link in links(tree) if tree is not None else ():
+            if not link.path.endswith(".toml"):
+                continue
+            other = files.loader.resolve(link.path, file)
+            data = files.loader.data(other)
+            lines = data.decode("utf-8", "replace").splitlines() if isinstance(data, bytes) else ()
+            for number, line in enumerate(lines, 1):
+                if word.search(line):
+                    found[f"{os.path.basename(other)}, line {number}"] = None
+    if found:
+        files.server.window_show_message(
+            lsp.ShowMessageParams(
+                type=lsp.MessageType.Warning,
+                message=f"{target.name} is not renamed in {'; '.join(found)}: scenarios in TOML "
+                "are to be changed by hand",
+            )
+        )
 
 
 def _workspace_edit(
