@@ -16,17 +16,21 @@ export function activate(context: vscode.ExtensionContext): { activationMs: numb
   const log = vscode.window.createOutputChannel("easm language server", { log: true });
   context.subscriptions.push(log);
   const server: Server = new Server(context, log, (command, args, next) => {
-    // A lens names the server's command; the result is wanted here.
-    if (command !== "nvm.run") return next(command, args);
+    // Lenses name the server's commands; what comes of them is wanted here.
     const [uri, options] = args as [string, RunOptions | undefined];
-    return runs.run(uri, options ?? {});
+    switch (command) {
+      case "nvm.run": return runs.run(uri, options ?? {});
+      case "nvm.compare": return vscode.commands.executeCommand("nvm-lsp.compare", uri);
+      case "nvm.test": return reporting(() => runTestsOf(uri, options?.case))();
+      default: return next(command, args);
+    }
   });
   const runs: Runs = new Runs(context, server);
   const panel = new Panel(context, server, runs);
   createStatus(context, server);
   createDecorations(context, runs);
   createTasks(context, server);
-  createTesting(context, server);
+  const runTestsOf = createTesting(context, server);
   registerCommands(context, server, runs, panel, log);
   context.subscriptions.push(server);
   const activationMs = performance.now() - began;

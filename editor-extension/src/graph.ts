@@ -9,7 +9,6 @@ let view: vscode.WebviewPanel | undefined;
 
 export async function showControlFlow(context: vscode.ExtensionContext, tools: Tools, uri: string): Promise<void> {
   const graph = await tools.controlFlow(uri);
-  if (graph === undefined) return;
   const name = path.posix.basename(vscode.Uri.parse(uri).path);
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.parse(uri))?.uri.fsPath ?? "";
   const resources = vscode.Uri.joinPath(context.extensionUri, "out");

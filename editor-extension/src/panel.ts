@@ -275,7 +275,7 @@ function page(webview: vscode.Webview, extension: vscode.Uri): string {
       ${section("transient", "Transient storage")}
       ${section("balances", "Balances")}
       ${section("console", "Console", true)}
-      ${section("calls", "Calls")}
+      ${section("calls", "Calls", true)}
       <vscode-collapsible id="kernel" class="hidden" title="Kernel area"><div class="rows" id="kernel-host"></div></vscode-collapsible>
     </div>
   </main>

@@ -13,6 +13,22 @@ export interface LogEntry {
   data: string;
 }
 
+/** A call that the guest made, or one below it; `step` is the guest's step, from zero. */
+export interface Call {
+  depth: number;
+  kind: string;
+  step: number | null;
+  to: string;
+  label: string | null;
+  value: string;
+  data: string;
+  name: string | null;
+  gas_used: number;
+  success: boolean;
+  error: string | null;
+  reason: string | null;
+}
+
 export interface RunResult {
   schema: 1;
   target: "nvm" | "evm";
@@ -33,14 +49,14 @@ export interface RunResult {
   logs: LogEntry[];
   transient: { address: string; slot: string; before: string; after: string }[];
   console: string[];
-  calls: Record<string, unknown>[];
+  calls: Call[];
   created: unknown[];
   writers: { offset: number; pc: number; line: number | null }[];
   decoded: {
     detail: string | null;
     reason: string | null;
     logs: (string | null)[];
-    storage: (string | null)[];
+    storage: { name: string | null; line: number | null }[];
   };
   truncated: boolean;
 }

@@ -31,7 +31,10 @@ interface Reported extends Listed {
 /** A file whose tests may have changed is read again after this pause. */
 const PAUSE_MS = 300;
 
-export function createTesting(context: vscode.ExtensionContext, server: Server): void {
+/** Runs the tests of a program, or one of its cases, and shows them in the view. */
+export type RunTestsOf = (uri: string, testCase?: string) => Promise<void>;
+
+export function createTesting(context: vscode.ExtensionContext, server: Server): RunTestsOf {
   const controller = vscode.tests.createTestController("nvm-lsp", "easm");
   const coverage = new WeakMap<vscode.FileCoverage, vscode.StatementCoverage[]>();
   const finder = new Finder(controller, server);
@@ -47,6 +50,16 @@ export function createTesting(context: vscode.ExtensionContext, server: Server):
     (request, token) => runTests(controller, server, request, token, coverage), true);
   withCoverage.loadDetailedCoverage = (_, file) => Promise.resolve(coverage.get(file) ?? []);
   context.subscriptions.push(run, withCoverage);
+
+  return async (uri, testCase) => {
+    await vscode.workspace.saveAll(false);
+    await finder.findAll();
+    const file = controller.items.get(uri);
+    const item = testCase === undefined ? file : file?.children.get(`${uri}::${testCase}`);
+    if (item === undefined) throw new Error("The program says nothing of what it must do, or lies outside of the workspace.");
+    const source = new vscode.CancellationTokenSource();
+    await runTests(controller, server, new vscode.TestRunRequest([item]), source.token);
+  };
 }
 
 /** Keeps the items of the view in step with the programs of the workspace. */

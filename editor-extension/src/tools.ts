@@ -18,13 +18,26 @@ class Documents implements vscode.TextDocumentContentProvider {
     return this.texts.get(uri.path) ?? "";
   }
 
-  async show(name: string, text: string, language?: string): Promise<void> {
+  async show(name: string, text: string): Promise<void> {
+    const document = await vscode.workspace.openTextDocument(this.put(name, text));
+    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true, preview: true });
+  }
+
+  /** Shows Markdown laid out, or as text where the editor has no preview. */
+  async preview(name: string, text: string): Promise<void> {
+    const uri = this.put(name, text);
+    try {
+      await vscode.commands.executeCommand("markdown.showPreviewToSide", uri);
+    } catch {
+      await this.show(name, text);
+    }
+  }
+
+  private put(name: string, text: string): vscode.Uri {
     const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}` });
     this.texts.set(uri.path, text);
     this.changed.fire(uri);
-    const document = await vscode.workspace.openTextDocument(uri);
-    if (language) await vscode.languages.setTextDocumentLanguage(document, language);
-    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true, preview: true });
+    return uri;
   }
 }
 
@@ -36,7 +49,7 @@ export interface Tools {
   explain(): Promise<void>;
   exportTrace(uri: string): Promise<void>;
   exportFlameGraph(uri: string): Promise<void>;
-  controlFlow(uri: string): Promise<ControlFlow | undefined>;
+  controlFlow(uri: string): Promise<ControlFlow>;
   openSample(): Promise<void>;
 }
 
@@ -74,20 +87,25 @@ export function createTools(context: vscode.ExtensionContext, server: Server): T
     return accepted(output, before[0] === "run" ? [0, 1] : [0]);
   };
 
+  /** The bytecode of a program; one with errors has none. */
+  const assembled = async (uri: string): Promise<{ bytecode: string; size: number }> => {
+    const found = await server.execute<{ bytecode: string | null; size: number | null; errors: string[] }>("nvm.assemble", [uri]);
+    if (found.bytecode === null) throw new Error(`The program has errors: ${found.errors[0] ?? ""}`);
+    return { bytecode: found.bytecode, size: found.size ?? 0 };
+  };
+
   return {
     async assemble(uri) {
-      const listing = await onProgram(uri, ["asm", "--format", "listing"]);
-      const hex = await onProgram(uri, ["asm", "--format", "hex"]);
-      if (listing === undefined || hex === undefined) return;
-      const size = Math.max(0, (hex.trim().length - 2) / 2);
-      await documents.show(`${nameOf(uri)}.lst`, `# ${nameOf(uri)}: ${size} bytes\n# ${hex.trim()}\n\n${listing}`, "easm-listing");
+      const { bytecode, size } = await assembled(uri);
+      const client = await server.running();
+      const listing = await client.sendRequest<{ text: string }>("nvm/virtualDocument", { uri, kind: "listing" });
+      await documents.show(`${nameOf(uri)}.lst`, `# ${nameOf(uri)}: ${size} bytes\n# ${bytecode}\n\n${listing.text}`);
     },
 
     async copyBytecode(uri) {
-      const hex = await onProgram(uri, ["asm", "--format", "hex"]);
-      if (hex === undefined) return;
-      await vscode.env.clipboard.writeText(hex.trim());
-      vscode.window.setStatusBarMessage(`$(copy) ${(hex.trim().length - 2) / 2} bytes of code copied`, 5_000);
+      const { bytecode, size } = await assembled(uri);
+      await vscode.env.clipboard.writeText(bytecode);
+      vscode.window.setStatusBarMessage(`$(copy) ${size} bytes of code copied`, 5_000);
     },
 
     async disassemble() {
@@ -103,16 +121,18 @@ export function createTools(context: vscode.ExtensionContext, server: Server): T
         void vscode.window.showInformationMessage("Neither the selection nor the clipboard holds bytecode: hexadecimal digits, an even number of them.");
         return;
       }
-      const text = accepted(await runCli(server, ["disasm", "-"], { input: code }), [0]);
-      if (text === undefined) return;
+      const { text } = await server.execute<{ text: string }>("nvm.disassemble", [code]);
       const document = await vscode.workspace.openTextDocument({ language: "easm", content: `# Disassembled from the ${source}.\n#@ target evm\n\n${text}` });
       await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside });
     },
 
     async compare(uri) {
       if (!vscode.workspace.isTrusted) return askForTrust();
-      const text = await onProgram(uri, ["run", "--compare"], []);
-      if (text !== undefined) await documents.show(`${nameOf(uri)} on the NestedVM and natively.txt`, text);
+      const { markdown } = await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Window, title: "comparing with native" },
+        () => server.execute<{ markdown: string }>("nvm.compare", [uri, {}]),
+      );
+      await documents.preview(`${nameOf(uri)} on the NestedVM and natively.md`, markdown);
     },
 
     async explain() {
@@ -123,17 +143,16 @@ export function createTools(context: vscode.ExtensionContext, server: Server): T
         void vscode.window.showInformationMessage(firstLine(output.stderr) || `Nothing is known of ${word}.`);
         return;
       }
-      await documents.show(`${word}.md`, output.stdout, "markdown");
-      const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${word}.md` });
-      await vscode.commands.executeCommand("markdown.showPreviewToSide", uri).then(undefined, () => undefined);
+      await documents.preview(`${word}.md`, output.stdout);
     },
 
     exportTrace: (uri) => exportFile(uri, "--trace", "jsonl", "Trace (EIP-3155)"),
     exportFlameGraph: (uri) => exportFile(uri, "--profile", "speedscope.json", "Flame graph (speedscope)"),
 
     async controlFlow(uri) {
-      const text = await onProgram(uri, ["cfg", "--format", "json"]);
-      return text === undefined ? undefined : (JSON.parse(text) as ControlFlow);
+      await assembled(uri);
+      const { text } = await server.execute<{ text: string }>("nvm.cfg", [uri, { format: "json" }]);
+      return JSON.parse(text) as ControlFlow;
     },
 
     async openSample() {

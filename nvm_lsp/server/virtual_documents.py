@@ -49,6 +49,7 @@ KINDS: Mapping[str, Callable[[Assembly], str]] = {
     "cfg": _graph("text"),
     "dot": _graph("dot"),
     "mermaid": _graph("mermaid"),
+    "json": _graph("json"),
 }
 
 

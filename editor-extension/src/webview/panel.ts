@@ -6,7 +6,7 @@ import "@vscode-elements/elements/dist/vscode-collapsible/index.js";
 import "@vscode-elements/elements/dist/vscode-icon/index.js";
 import "@vscode-elements/elements/dist/vscode-progress-ring/index.js";
 import "@vscode-elements/elements/dist/vscode-toolbar-button/index.js";
-import type { RunResult, TraceAnswer } from "../run-result";
+import type { Call, RunResult, TraceAnswer } from "../run-result";
 import { byteLength, describeOutcome, group, readWord, succeeded } from "../summary";
 import { byId, h } from "./dom";
 import { MemoryView } from "./memory-view";
@@ -177,12 +177,12 @@ function showStale(): void {
 
 function showSections(run: RunResult): void {
   section("storage", run.storage.length, run.storage.map((change, index) =>
-    change_(change.address, run.decoded.storage[index] ?? change.slot, change.before, change.after)));
+    changeRow(change.address, run.decoded.storage[index]?.name ?? change.slot, change.before, change.after)));
   section("logs", run.logs.length, run.logs.map((entry, index) => logRow(entry, run.decoded.logs[index] ?? null)));
   section("transient", run.transient.length, run.transient.map((change) =>
-    change_(change.address, change.slot, change.before, change.after)));
+    changeRow(change.address, change.slot, change.before, change.after)));
   section("balances", run.balances.length, run.balances.map((change) =>
-    change_(change.address, "balance", change.before, change.after)));
+    changeRow(change.address, "balance", change.before, change.after)));
   section("console", run.console.length, run.console.map((line) => h("div", { class: "row mono", text: line })));
   section("calls", run.calls.length, run.calls.map(callRow));
   const area = byId("kernel");
@@ -204,7 +204,7 @@ function section(id: string, count: number, rows: HTMLElement[]): void {
   byId(`${id}-rows`).replaceChildren(...rows.slice(0, 200), ...(rows.length > 200 ? [h("div", { class: "dim", text: `${rows.length - 200} more` })] : []));
 }
 
-function change_(address: string, what: string, before: string, after: string): HTMLElement {
+function changeRow(address: string, what: string, before: string, after: string): HTMLElement {
   return h(
     "div", { class: "row change" },
     h("span", { class: "address", text: shortAddress(address), title: address }),
@@ -226,11 +226,22 @@ function logRow(entry: { address: string; topics: string[]; data: string }, deco
   );
 }
 
-function callRow(call: Record<string, unknown>): HTMLElement {
-  const parts = Object.entries(call)
-    .filter(([, value]) => typeof value === "string" || typeof value === "number" || typeof value === "boolean")
-    .map(([name, value]) => `${name} ${shorten(String(value))}`);
-  return h("div", { class: "row mono", text: parts.join("  ") });
+function callRow(call: Call): HTMLElement {
+  const to = call.label ?? shortAddress(call.to);
+  const what = call.name ?? (byteLength(call.data) ? `${call.data.slice(0, 10)}…` : "plain ether");
+  const failure = call.success ? "" : call.reason ?? call.error ?? "failed";
+  const row = h(
+    "div", { class: call.success ? "row call" : "row call failed" },
+    h("span", { class: "kind", text: call.kind }),
+    h("span", { class: "decoded", text: `${to}.${what}`, title: `${call.to}\n${call.data.slice(0, 400)}` }),
+    call.value === "0x0" ? null : h("span", { class: "dim", text: readWord(call.value).join(" · ") }),
+    h("span", { class: "dim", text: `${group(call.gas_used)} gas` }),
+    failure ? h("span", { class: "failure", text: failure }) : null,
+    call.step === null || call.depth > 1 ? null
+      : h("button", { class: "link", text: `step ${group(call.step + 1)}`, on: { click: () => goTo(call.step ?? 0) } }),
+  );
+  row.style.paddingLeft = `${4 + 18 * (call.depth - 1)}px`;
+  return row;
 }
 
 function shortAddress(address: string): string {
