@@ -26,7 +26,7 @@ def test_every_command_prints_what_the_page_shows(nvm, tmp_path):
                 out = re.sub(r"\(\d+\.\d s\)", "(0.1 s)", nvm(*arguments).stdout)
                 printed += line + "\n" + re.sub(r" +$", "", out, flags=re.MULTILINE)
         assert printed == text, f"docs/running.md should show:\n{printed}"
-    assert commands == 7
+    assert commands == 8
 
 
 def test_the_pages_limits_are_the_runners():

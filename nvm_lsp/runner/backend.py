@@ -19,7 +19,12 @@ class UnknownBackendError(ValueError):
 
 
 class Backend(Protocol):
-    """What runs a message on a state."""
+    """What runs a message on a state.
+
+    One that tells steps only at a great cost sets ``PREFERS_UNTRACED`` and takes one more keyword,
+    ``steps``, which is False where nobody asks for them. What it leaves out then, it lists in the
+    execution's ``missing``.
+    """
 
     def execute(
         self,
@@ -90,4 +95,4 @@ def _load_py_evm() -> Backend:
 
 @hookimpl
 def nvm_lsp_backends() -> Iterable[BackendEntry]:
-    return [BackendEntry("py-evm", "py-evm: Python, all forks to Prague, traced", _load_py_evm)]
+    return [BackendEntry("py-evm", "py-evm: Python, all forks, all steps", _load_py_evm)]

@@ -411,7 +411,9 @@ class _Child:
                 # Its start is no part of the run.
                 deadline += time.monotonic() - begun
                 assert process.stdin is not None
-                process.stdin.write(json.dumps(request).encode() + b"\n")
+                seconds = max(deadline - time.monotonic(), 0)
+                line = json.dumps({**request, "seconds": seconds}).encode()
+                process.stdin.write(line + b"\n")
                 process.stdin.flush()
                 return self._answer(deadline - time.monotonic())
             except BrokenPipeError:

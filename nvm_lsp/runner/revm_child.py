@@ -19,6 +19,7 @@ __all__ = ["main"]
 #: Bytes of address space for the process.
 _MEMORY = 4 * 2**30
 _PR_SET_PDEATHSIG = 1
+_GRACE_SECONDS = 5
 
 
 def main() -> None:
@@ -32,9 +33,12 @@ def main() -> None:
     _say(answers, {"ready": True})
     for line in sys.stdin.buffer:
         try:
-            answer = _run(pyrevm, json.loads(line))
+            request = json.loads(line)
+            _end_after(request["seconds"] + _GRACE_SECONDS)
+            answer = _run(pyrevm, request)
         except BaseException as error:  # what Rust panics with is no Exception
             answer = {"failure": f"{type(error).__name__}: {error}"}
+        _end_after(0)
         _say(answers, answer)
 
 
@@ -58,6 +62,16 @@ def _restrict() -> None:
 
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end_after(seconds: float) -> None:
+    """Has the system end the process then, 0 for never: when its parent should long have done so.
+
+    A run holds Python's lock, so that nothing here could.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _run(pyrevm: Any, request: Mapping[str, Any]) -> dict[str, Any]:
