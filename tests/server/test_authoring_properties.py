@@ -1,0 +1,139 @@
+"""On any program: refactorings keep the bytecode, and whatever an editor asks is answered.
+
+Programs are put together from lines that people write and from lines that are wrong.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nvm_lsp.assembler import Assembly, assemble_text
+from nvm_lsp.diagnostics import Fix
+from nvm_lsp.lint.fixes import apply_edits
+from nvm_lsp.server.comment_completion import in_comment
+from nvm_lsp.server.features.completion import Client, completions, site_at
+from nvm_lsp.server.features.hover import hover
+from nvm_lsp.server.features.inlay_hint import static_hints
+from nvm_lsp.server.features.signature_help import signature_at
+from nvm_lsp.server.figures import figures, subjects
+from nvm_lsp.server.path_completion import Files
+from nvm_lsp.server.paths import Boundary
+from nvm_lsp.server.refactoring import (
+    extract_constant,
+    extract_macro,
+    inline_all,
+    inline_macro,
+    push_conversions,
+)
+from nvm_lsp.server.scenario_toml import in_toml
+from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
+from nvm_lsp.source import Position, Span, split_lines
+
+HEAD = """\
+%def FEE = 3 * (LIMIT - 1)
+%def LIMIT = 9
+%macro add3(x, y) takes(0) returns(1)
+    PUSH x * 2  # twice
+inner:
+    PUSH y
+    %twice(y)
+    ADD
+    ADD
+    PUSH @inner
+    POP
+%end
+%macro twice(z)
+    PUSH2 z
+    DUP1
+    ADD
+%end
+"""
+GOOD = st.sampled_from(
+    [
+        "    PUSH 7", "    PUSH1 7 # [seven, ..]", "    PUSH2 FEE + 1", "    push 0", "    POP",
+        "    ADD", "    %add3(1 + 2, start)", "    %twice(LIMIT)  # use", "    PUSH len(data)",
+        '    PUSH4 selector("transfer(address,uint256)")', "    JUMPDEST", "", "# plain é 😀",
+        "%bytes 0x0102, LIMIT:2", "    PUSH start", "    DUP1", "    SWAP1", "    STOP",
+    ]
+)
+BAD = st.sampled_from(
+    [
+        "%add3(1", "%add3(1)", "PUHS1 1", 'PUSH "', "%macro m(", "%end", "#@ case", "l:", "l:",
+        "%table t [l", "PUSH4 selector(", "%fork", "ADD # easm: ignore[", "#? stack[", "😀",
+        "%def FEE = FEE", '%include "no.easm"', "%if FEE", "%nothing(1)", "\r", "\x0b",
+    ]
+)
+
+
+def program(lines: list[str]) -> str:
+    return HEAD + "start:\n" + "\n".join(lines) + "\n    STOP\n.data:\n%bytes 0xff\n"
+
+
+def check_same(assembly: Assembly, text: str, fix: Fix | None) -> None:
+    if fix is None:
+        return
+    after = apply_edits(text, fix.edits)
+    again = assemble_text(after)
+    assert again.ok, f"{fix.title}:\n{after}\n{[d.message for d in again.diagnostics]}"
+    assert again.bytecode == assembly.bytecode, f"{fix.title}:\n{after}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(GOOD, min_size=1, max_size=12), st.data())
+def test_refactorings_keep_the_bytecode(lines, data):
+    text = program(lines)
+    assembly = assemble_text(text)
+    if not assembly.ok:
+        return
+    count = len(split_lines(text))
+    first = data.draw(st.integers(0, count - 1))
+    last = data.draw(st.integers(first, min(first + 4, count - 1)))
+    column = data.draw(st.integers(0, len(split_lines(text)[first])))
+    for fix in extract_constant(assembly, Span.of_line(first, column, column)):
+        check_same(assembly, text, fix)
+    check_same(assembly, text, extract_macro(assembly, first, last))
+    check_same(assembly, text, inline_macro(assembly, first))
+    check_same(assembly, text, inline_all(assembly, first))
+    for fix in push_conversions(assembly, first, last):
+        if fix.title.startswith("Write"):
+            check_same(assembly, text, fix)
+    for fix in stack_comment_fixes(assembly, first, last):
+        check_same(assembly, text, fix)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(GOOD | BAD, max_size=12), st.data())
+def test_whatever_is_asked_is_answered(lines, data):
+    text = data.draw(st.sampled_from(["", HEAD])) + "\n".join(lines)
+    assembly = assemble_text(text)
+    rows = [row.rstrip("\r\n") for row in split_lines(text)] or [""]
+    line = data.draw(st.integers(0, len(rows) - 1))
+    column = data.draw(st.integers(0, len(rows[line])))
+    before, position = rows[line][:column], Position(line, column)
+    files = Files("/nowhere/program.easm", Boundary(["/nowhere"]))
+    inside = in_comment(before, assembly, files)
+    if inside is not None:
+        assert all(item.label for item in inside[0])
+        assert 0 <= inside[1] <= column
+    site = site_at(before, rows[line])
+    assert 0 <= site.start <= column
+    assert before[site.start :] == site.word
+    list(completions(assembly, position, site, Client(True), files=files))
+    found = hover(assembly, position)
+    assert found is None or found.span.start <= position <= found.span.end
+    signature_at(assembly, before)
+    for hint in static_hints(assembly, 0, len(rows)):
+        assert hint.line < len(rows)
+    for subject in subjects(assembly, 0):
+        figures(assembly, subject)
+    span = Span.of_line(line, column, column)
+    for fix in (
+        *extract_constant(assembly, span), extract_macro(assembly, line, line + 3),
+        inline_macro(assembly, line), inline_all(assembly, line),
+        *push_conversions(assembly, line, line + 3),
+    ):
+        assert fix is None or apply_edits(text, fix.edits)
+    items, start = in_toml(rows, position)
+    assert 0 <= start <= column
+    list(items)
