@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, NamedTuple, TypeVar
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import pluggy
 
@@ -58,6 +58,9 @@ __all__ = [
     "refuse_clashes",
     "unlisten",
 ]
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -391,11 +394,14 @@ def is_built_in(plugin: str) -> bool:
 
 def _entry_points() -> Iterator[tuple[Plugin, EntryPoint]]:
     """The entry points of the group, each with what is known of it before it is loaded."""
-    entries = sorted(entry_points(group=hookspecs.GROUP), key=lambda entry: entry.name)
-    if not entries:
+    if not _may_be_installed():
         return
-    # Only now, as most have no plugins.
+    # Only now, as most have no plugins, and these are slow to import.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
     from nvm_lsp import plugin_settings as settings  # noqa: PLC0415
+
+    entries = sorted(entry_points(group=hookspecs.GROUP), key=lambda entry: entry.name)
 
     allowed = settings.third_party_allowed()
     try:
@@ -417,6 +423,34 @@ def _entry_points() -> Iterator[tuple[Plugin, EntryPoint]]:
                 why = f"disabled in {settings.settings_file()}"
         version = entry.dist.version if entry.dist is not None else ""
         yield Plugin(name, package, version, entry.value, why), entry
+
+
+def _may_be_installed() -> bool:
+    """Whether anything has entry points in our group; importlib.metadata tells what.
+
+    It takes ten times as long to import as to look for ourselves, which every command would pay.
+    """
+    if any(hasattr(f, "find_distributions") and f is not PathFinder for f in sys.meta_path):
+        return True
+    group = f"[{hookspecs.GROUP}]".encode()
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")
+        except NotADirectoryError:
+            return True  # an archive
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(".egg"):
+                return True
+            if name.endswith((".dist-info", ".egg-info")):
+                try:
+                    with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
+                        if group in file.read().replace(b" ", b""):
+                            return True
+                except OSError:
+                    continue
+    return False
 
 
 def _register(registered: pluggy.PluginManager, plugin: Plugin, entry: EntryPoint) -> None:

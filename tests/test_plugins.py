@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import subprocess
 import sys
 import time
@@ -291,4 +292,36 @@ for module in pkgutil.walk_packages(nvm_lsp.__path__, "nvm_lsp."):
                 raise  # others are optional
         assert not nvm_lsp.opcodes._extended, f"{module.name} looks at opcodes as it is imported"
 """
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("a-1.dist-info/entry_points.txt", "[nvm_lsp]\na = a\n", True),
+        ("a.egg-info/entry_points.txt", "[console_scripts]\nx=y:z\n[ nvm_lsp ]\na = a\n", True),
+        ("a-1.egg/EGG-INFO/entry_points.txt", "", True),
+        ("a-1.dist-info/entry_points.txt", "[nvm_lsp_other]\na = a\n", False),
+        ("a-1.dist-info/METADATA", "Name: a\n", False),
+    ],
+    ids=["wheel", "develop", "egg", "another group", "no entry points"],
+)
+def test_the_quick_look_for_plugins_misses_none(monkeypatch, tmp_path, file, text, expected):
+    from importlib.metadata import entry_points
+
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "none")])
+    monkeypatch.setattr(sys, "meta_path", [importlib.machinery.PathFinder])
+    assert plugins._may_be_installed() is expected
+    assert expected or not entry_points(group="nvm_lsp")
+
+
+def test_without_plugins_nothing_slow_is_imported():
+    code = (
+        "import nvm_lsp.plugins as p, sys; p.manager();"
+        "slow = {'importlib.metadata', 'platformdirs', 'ctypes', 'asyncio'} & set(sys.modules);"
+        "assert p.discovered() or not slow, slow"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
