@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from nvm_lsp.assembler import Assembly
@@ -124,7 +125,7 @@ def examine_in_steps(
 ) -> Generator[None, None, Examination]:
     """`examine`, stopping after each rule, for callers that have other things to do meanwhile."""
     settings = settings or FileSettings()
-    levels = {kind.code: level_of(kind, settings) for kind in kinds()}
+    levels = _levels(settings, kinds())
     errors = [d for d in assembly.diagnostics if d.severity is Severity.ERROR]
     found = [d for d in assembly.diagnostics if d.severity is not Severity.ERROR]
     before = len(failures())
@@ -152,6 +153,11 @@ def examine_in_steps(
         frozenset(mark for mark in suppressions.used if mark.path != root),
         failures()[before:],
     )
+
+
+@lru_cache(maxsize=64)
+def _levels(settings: FileSettings, known: tuple[Kind, ...]) -> Mapping[str, Severity]:
+    return MappingProxyType({kind.code: level_of(kind, settings) for kind in known})
 
 
 @lru_cache(maxsize=1)
@@ -182,7 +188,7 @@ def declared_target(tree: SyntaxTree) -> str | None:
     return None
 
 
-def _is_on(kind: Kind, levels: dict[str, Severity]) -> bool:
+def _is_on(kind: Kind, levels: Mapping[str, Severity]) -> bool:
     return levels.get(kind.code, kind.severity) is not Severity.OFF
 
 
