@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nvm_lsp.assembler import Assembly
@@ -11,7 +11,7 @@ from nvm_lsp.runner.expectations import parse_expectation
 from nvm_lsp.runner.probes import ConstantNames, Place
 from nvm_lsp.source import Location, Position, Span
 
-__all__ = ["freeze", "outcome_text"]
+__all__ = ["freeze", "outcome_text", "update"]
 
 _LONGEST_DATA = 2 + 2 * 96
 
@@ -44,6 +44,37 @@ def freeze(
         what = f"#= {texts[0]}" if len(edits) == 1 else f"{len(edits)} probes"
         yield Fix(f"Freeze to expectation: {what}", tuple(edits), Applicability.MANUAL)
     yield from _freeze_end(assembly, first, last, result)
+
+
+def update(
+    assembly: Assembly, first: int, last: int, cases: Sequence[dict[str, Any]]
+) -> Iterator[Fix]:
+    """Expectations in lines as the last tests have shown them, those that were not met.
+
+    ``cases`` are those of `nvm_lsp.server.runs.Runs.test`. An expectation that holds in one case
+    and fails in another is left alone, and so is one whose text has changed since.
+    """
+    tree, path = assembly.program.root.tree, assembly.program.root.path
+    wanted: dict[int, set[str | None]] = {}
+    texts: dict[int, str] = {}
+    for case in cases:
+        for row in case["findings"]:
+            if row["file"] == path and first <= row["line"] - 1 <= last:
+                number = row["line"] - 1
+                texts[number] = row["text"]
+                wanted.setdefault(number, set()).add(
+                    row["text"] if row["passed"] else row["holds"]
+                )
+    for number, found in wanted.items():
+        text = found.pop() if len(found) == 1 else None
+        comment = tree.line(number).comment if number < tree.line_count else None
+        if text is None or text == texts[number] or comment is None:
+            continue
+        if comment.kind == "expectation" and comment.body == texts[number].strip():
+            end = comment.start + len(comment.text.rstrip())
+            span = Span.of_line(number, comment.start, end)
+            edit = Edit(Location(path, span), f"#= {text}")
+            yield Fix(f"Expect what the test showed: #= {text}", (edit,), Applicability.MANUAL)
 
 
 def _freeze_end(

@@ -38,9 +38,12 @@ def distinct_contexts(assembly: Assembly) -> Iterator[Context]:
 def signatures_seen(
     workspace: Workspace, opened: OpenDocument, function: str = "selector"
 ) -> tuple[str, ...]:
-    """Signatures that programs in the editor pass to a function, this document's first."""
+    """Signatures that programs pass to a function, this document's first.
+
+    Programs that are not open count as far as they were looked at already.
+    """
     found = dict.fromkeys(signatures_in(workspace.assembly(opened), function))
-    for other in workspace.documents.values():
+    for other in (*workspace.documents.values(), *workspace.looked_at()):
         if other is not opened and other.assembly is not None:
             found.update(dict.fromkeys(signatures_in(other.assembly, function)))
     return tuple(found)

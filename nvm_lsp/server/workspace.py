@@ -319,6 +319,10 @@ class Workspace:
             if found is not None:
                 yield found
 
+    def looked_at(self) -> tuple[OpenDocument, ...]:
+        """Programs that are not open, as they were when somebody last asked for them."""
+        return tuple(known.program for known in self._closed.values())
+
     def closed(self, path: str) -> OpenDocument | None:
         """A program that is not open, as it is on disk; None where it cannot be read."""
         stamp, known = stamp_of(path), self._closed.get(path)

@@ -182,6 +182,24 @@ async def test_a_probe_is_frozen_into_an_expectation(client, open_text):
     assert applied(text, end.edit.document_changes[0].edits).endswith("STOP  #= stop\n")
 
 
+async def test_an_unmet_expectation_is_rewritten_as_the_test_showed_it(client, open_text):
+    marked = "PUSH1 3\nPUSH1 4\nADD  #= stack[0] |8\nSTOP  #= stop\n"
+    text, _ = await actions(client, open_text, marked)
+    await client.workspace_execute_command_async(
+        lsp.ExecuteCommandParams(command="nvm.test", arguments=[URI])
+    )
+    found = await client.text_document_code_action_async(
+        lsp.CodeActionParams(
+            text_document=lsp.TextDocumentIdentifier(uri=URI),
+            range=lsp.Range(lsp.Position(0, 0), lsp.Position(4, 0)),
+            context=lsp.CodeActionContext(diagnostics=[], only=["quickfix"]),
+        )
+    )
+    (action,) = [action for action in found if "Expect what" in action.title]
+    after = applied(text, action.edit.document_changes[0].edits)
+    assert after == "PUSH1 3\nPUSH1 4\nADD  #= stack[0] 7\nSTOP  #= stop\n"
+
+
 async def test_edits_keep_the_line_ends_of_the_file(client, open_text):
     program = "PUSH1 |7\r\nPOP\r\n"
     after = await act(client, open_text, program, "Extract to constant")

@@ -134,6 +134,21 @@ async def test_signatures_of_other_open_programs_are_offered(client, open_text):
     assert [item.label for item in found][:1] == ["harvest(uint256)"]
 
 
+async def test_signatures_of_programs_in_the_workspace_are_offered(client, open_text, tmp_path):
+    (tmp_path / "vault.easm").write_text('PUSH4 selector("harvest(uint256)")\nSTOP\n')
+    client.workspace_did_change_workspace_folders(
+        lsp.DidChangeWorkspaceFoldersParams(
+            event=lsp.WorkspaceFoldersChangeEvent(
+                added=[lsp.WorkspaceFolder(uri=tmp_path.as_uri(), name="work")], removed=[]
+            )
+        )
+    )
+    found = await complete(
+        client, open_text, 'PUSH4 selector("har|")\n', uri=(tmp_path / "program.easm").as_uri()
+    )
+    assert [item.label for item in found][:1] == ["harvest(uint256)"]
+
+
 async def test_scenarios_in_toml(client, open_text):
     assert not await labels(client, open_text, "tar|", uri="file:///work/other.toml")
     await open_text("#@ scenario two.toml\nSTOP\n", URI)

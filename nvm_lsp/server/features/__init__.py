@@ -57,6 +57,7 @@ FEATURES: tuple[Feature, ...] = (
             "triggerCharacters": ["%", "@", "#", "?", "=", '"', "/", "[", ".", " "],
             "resolveProvider": True,
         },
+        asynchronous=True,
     ),
     Feature("completionItem/resolve", "completion:resolve"),
     Feature(

@@ -16,7 +16,7 @@ from nvm_lsp.lint.fixes import Trial, errors_of_assembly, mend
 from nvm_lsp.lint.linter import check
 from nvm_lsp.runner.prepare import comment_diagnostics
 from nvm_lsp.server.diagnoser import Outdated
-from nvm_lsp.server.freezing import freeze
+from nvm_lsp.server.freezing import freeze, update
 from nvm_lsp.server.paths import uri_of
 from nvm_lsp.server.refactoring import (
     extract_constant,
@@ -208,6 +208,10 @@ def _offers(
         if result is not None:
             for fix in freeze(assembly, first, last, result.json):
                 yield _Offer("refactor.rewrite", fix)
+    tests = server.runs.tests.get(opened.uri)
+    if tests is not None and _is_wanted("quickfix", wanted):
+        for fix in update(assembly, first, last, tests.cases):
+            yield _Offer("quickfix", fix)
 
 
 def _last_line(span: Span) -> int:

@@ -6,6 +6,8 @@ Documentation is made when an item is looked at, in resolve.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -47,6 +49,7 @@ __all__ = ["Site", "completions", "handle", "nvm_lsp_completions", "resolve", "s
 
 #: Items in one answer; the client asks again as typing goes on if there were more.
 _MOST_ITEMS = 400
+_SECONDS_FOR_WORKSPACE = 0.5
 _WORD = r"[A-Za-z_][A-Za-z0-9_.]*"
 _STATEMENT = re.compile(rf"\s*(?P<word>{_WORD})?$")
 _DIRECTIVE = re.compile(r"\s*%(?P<word>[A-Za-z0-9_.]*)$")
@@ -105,13 +108,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What the client can show: snippets, and whether functions seen elsewhere are offered."""
+    """What the client can show."""
 
     snippets: bool = False
-    label_details: bool = False
 
 
-def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | None:
+async def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | None:
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return None
@@ -120,6 +122,8 @@ def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | 
     trigger = (params.context.trigger_character if params.context is not None else None) or ""
     cursor = cursor_at(server, opened, position, trigger)
     before = cursor.line[: position.column]
+    if site_at(before).kind in ("selector", "topic"):
+        await _look_through(server)
     snippets = _client(server).snippets
     shown: list[dict[str, Any]] = []
     offered, is_complete = False, True
@@ -135,6 +139,15 @@ def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | 
         is_complete &= len(items) <= _MOST_ITEMS
         shown += (to_json(i, place, opened.uri, snippets) for i in items[:_MOST_ITEMS])
     return {"isIncomplete": not is_complete, "items": shown} if offered else None
+
+
+async def _look_through(server: NvmServer) -> None:
+    """Reads the workspace's programs, whose signatures are offered; what it did not come to in
+    time, the next completion has."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS_FOR_WORKSPACE):
+            async for _ in server.documents.programs():
+                pass
 
 
 @hookimpl
