@@ -67,6 +67,9 @@ def test_after_a_loop_that_grows_the_stack_its_height_is_not_claimed():
     picture = found.before(after)
     assert picture is not None
     assert not picture.exact
+    block = found.flow.block_of(after)
+    assert block is not None
+    assert [state.exact for state in block.states].count(False) == 1
 
 
 def test_a_constant_is_one_only_if_it_is_on_every_way():
