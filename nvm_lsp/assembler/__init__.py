@@ -2,6 +2,7 @@
 
 from nvm_lsp.assembler.assembler import (
     Assembly,
+    Limits,
     Operation,
     Origin,
     SourceMap,
@@ -16,6 +17,7 @@ from nvm_lsp.assembler.symbols import Symbol, Symbols
 __all__ = [
     "Assembly",
     "FileLoader",
+    "Limits",
     "Loader",
     "MemoryLoader",
     "Operation",

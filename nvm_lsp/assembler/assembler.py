@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from nvm_lsp.assembler import errors as e
-from nvm_lsp.assembler.expander import expand
+from nvm_lsp.assembler.expander import Limits, expand
 from nvm_lsp.assembler.layout import Layout, lay_out
 from nvm_lsp.assembler.loader import FileLoader, Loader, Unreadable
 from nvm_lsp.assembler.program import Finding, Piece, Program
@@ -27,6 +27,7 @@ from nvm_lsp.syntax import tree as t
 
 __all__ = [
     "Assembly",
+    "Limits",
     "Operation",
     "Origin",
     "SourceMap",
@@ -34,6 +35,9 @@ __all__ = [
     "assemble_file",
     "assemble_text",
 ]
+
+
+_LIMITS = Limits()
 
 
 class Operation(NamedTuple):
@@ -65,11 +69,12 @@ def assemble(
     fork: str | None = None,
     default_fork: str | None = None,
     options: Mapping[str, int] | None = None,
+    limits: Limits = _LIMITS,
 ) -> Assembly:
     """Assembles a tree. Flaws are in the result's ``diagnostics``; nothing is raised for them.
 
-    ``fork`` outweighs the file's own `%fork`, which outweighs ``default_fork``; ``options`` outweigh
-    definitions of the same name.
+    ``fork`` outweighs the file's own `%fork`, which outweighs ``default_fork``; ``options``
+    outweigh definitions of the same name. What grows past ``limits`` is an error.
 
     Raises:
         ValueError: ``fork`` or ``default_fork`` names no fork.
@@ -79,7 +84,7 @@ def assemble(
             raise ValueError(f"unknown fork {name}")
     program, expansion_diagnostics = expand(
         tree, loader or FileLoader(), (fork or default_fork or DEFAULT_FORK).lower(),
-        options or {}, fork_given=fork is not None,
+        options or {}, fork_given=fork is not None, limits=limits,
     )
     layout = lay_out(program)
     found = [*expansion_diagnostics, *_located(program, layout)]

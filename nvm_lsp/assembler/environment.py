@@ -43,6 +43,8 @@ def predefined(name: str, fork: int) -> int | None:
 class Environment:
     """Constants, macros and the target's fork; ``report`` takes problems of constants.
 
+    ``expandable`` is how many lines of macros may yet be expanded.
+
     ``state`` is the same object as long as every name means the same; see `settle`.
     """
 
@@ -50,6 +52,7 @@ class Environment:
     constants: dict[str, Constant] = field(default_factory=dict)
     macros: dict[str, Macro] = field(default_factory=dict)
     excused: set[str] = field(default_factory=set)
+    expandable: int = 1_000_000
     report: Callable[[Constant, Problem], None] = lambda constant, problem: None
     state: object = None
     _values: dict[str, int | bytes | object] = field(default_factory=dict)

@@ -23,9 +23,20 @@ from nvm_lsp.opcodes import FORKS, instruction_set
 from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["MAX_INCLUDE_DEPTH", "expand"]
+__all__ = ["MAX_INCLUDE_DEPTH", "Limits", "expand"]
 
 MAX_INCLUDE_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may grow to: ``expansion`` in lines of macros, ``output`` in bytes."""
+
+    expansion: int = 1_000_000
+    output: int = 1 << 24
+
+
+_LIMITS = Limits()
 
 
 def expand(
@@ -35,14 +46,16 @@ def expand(
     options: Mapping[str, int],
     *,
     fork_given: bool = False,
+    limits: Limits = _LIMITS,
 ) -> tuple[Program, tuple[Diagnostic, ...]]:
     """The program of a root file.
 
     ``fork`` must be a known one; with ``fork_given`` it outweighs the files' own ``%fork``.
-    ``options`` outweigh the definitions of the same name.
+    ``options`` outweigh the definitions of the same name. What grows past ``limits`` is an error.
     """
     expander = _Expander(loader, fork_given)
     environment = expander.environment
+    environment.expandable = limits.expansion
     for name, value in options.items():
         environment.constants[name] = Constant(name, None, value)
     root = Context(tree.path, tree, instruction_set(fork))
@@ -58,6 +71,7 @@ def expand(
     program = Program(
         root, tuple(expander.contexts), tuple(expander.pieces), tuple(fragments),
         environment.constants, environment.macros, frozenset(environment.excused), late,
+        limits.output,
     )
     return program, tuple(expander.diagnostics)
 

@@ -34,12 +34,14 @@ from nvm_lsp.opcodes import InstructionSet, nearest_mnemonics, opcode_by_name
 from nvm_lsp.syntax import tree as t
 from nvm_lsp.syntax.parser import directives
 
-__all__ = ["MAX_EXPANSION_DEPTH", "MAX_ITEMS", "fragment_of"]
+__all__ = ["MAX_EXPANSION_DEPTH", "fragment_of"]
 
 #: Limits of one piece's expansion: nested uses of macros, and instructions or runs of data.
 MAX_EXPANSION_DEPTH = 64
-MAX_ITEMS = 1_000_000
 _MAX_CACHED_ENCODINGS = 200_000
+#: Lines that a macro expands to when it is looked at by itself, used or not.
+_LINES_OF_A_CHECK = 1_000
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 # Encodings that depend on the instruction and the fork alone.
 _encodings: dict[str, dict[t.Statement, bytes]] = {}
@@ -59,10 +61,12 @@ def fragment_of(
     known = cache.get(key)
     if isinstance(known, Fragment) and _holds(known, environment, loader, followed):
         environment.excused |= known.excuses
+        environment.expandable -= known.expanded
         return known
     builder = _Builder(piece, environment, loader, followed)
     builder.build()
     cache[key] = builder.fragment
+    environment.expandable -= builder.fragment.expanded
     return builder.fragment
 
 
@@ -70,6 +74,7 @@ def check_macro(macro: Macro, environment: Environment) -> Iterator[tuple[int, P
     """What is wrong in a macro's body whatever its arguments are: line of the body, problem."""
     piece = Piece(macro.context, t.Chunk((), False, False), 0, 0, macro.line)
     builder = _Builder(piece, environment, FileLoader(), lambda: False)
+    builder.limit, builder.complains = _LINES_OF_A_CHECK, False
     words = macro.definition.parameters
     scope = Scope({}, {}, {word.text for word in words})
     use = t.MacroUse(0, 0, macro.definition.name, ())
@@ -95,6 +100,8 @@ def _holds(
             now = _macro_state(name, environment)
         elif kind == "data":
             now, only_names = loader.data(name), False
+        elif kind == "expandable":
+            now, only_names = environment.expandable, False
         else:
             now, only_names = followed(), False
         if now != found:
@@ -131,6 +138,8 @@ class _Builder:
         self.context: Context = piece.context
         self.instructions: InstructionSet = piece.context.instructions
         self.active: list[str] = []  # macros being expanded
+        self.limit = environment.expandable
+        self.complains = True
 
     def build(self) -> None:
         piece = self.piece
@@ -286,6 +295,8 @@ class _Builder:
         if item.width is None:
             if isinstance(value, t.Number) and value.text[:2] in ("0x", "0X"):
                 digits = value.text[2:].replace("_", "")
+                if not _HEX_DIGITS.issuperset(digits):
+                    return b""  # the parser has said so
                 return bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
             result = self.value_or_text(value, scope)
             if isinstance(result, bytes):
@@ -455,16 +466,11 @@ class _Builder:
             statement = line.statement
             if statement is None:
                 continue
+            fragment.expanded += 1
             self.trail = (*outer_trail, (use.name.text, number))
             self.statement(statement, scope, partial(_body_jumpdest, macro.body, number))
-            if len(fragment.offsets) > MAX_ITEMS:
-                self.trail = outer_trail
-                self.problem(
-                    Problem(
-                        e.LIMIT_EXCEEDED, use.start, use.end,
-                        f"macros expand to more than {MAX_ITEMS} instructions",
-                    )
-                )
+            if fragment.expanded > self.limit:
+                self._expanded_too_much(use, outer_trail)
                 break
         self.active.pop()
         self.trail, self.context, self.instructions = (
@@ -474,6 +480,17 @@ class _Builder:
             problem = check_effect(macro, fragment, self.code, first, scope)
             if problem is not None:
                 self.problem(problem, (self.line, (*outer_trail, (use.name.text, -1))))
+
+    def _expanded_too_much(self, use: t.MacroUse, trail: Trail) -> None:
+        self.fragment.dependencies["expandable", ""] = self.limit
+        self.trail = trail
+        if self.complains and not self.active[1:]:  # once, where it began
+            self.problem(
+                Problem(
+                    e.LIMIT_EXCEEDED, use.start, use.end, "macros expand to too many lines",
+                    "look for macros that use each other many times over",
+                )
+            )
 
     def _number_labels(self, macro: Macro, scope: Scope) -> None:
         for number, line in enumerate(macro.body):

@@ -24,10 +24,8 @@ from nvm_lsp.assembler.program import Fixup, Fragment, LabelSite, Program, Scope
 from nvm_lsp.diagnostics import Problem
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["MAX_CODE_BYTES", "Layout", "LayoutFinding", "lay_out"]
+__all__ = ["Layout", "LayoutFinding", "lay_out"]
 
-#: Largest output, in bytes; what is longer is taken for a slip.
-MAX_CODE_BYTES = 1 << 24
 _PATIENT_ROUNDS = 12
 _GUESS_SLACK = 3
 _LONGEST_GUESS = 80
@@ -124,12 +122,12 @@ def lay_out(program: Program) -> Layout:
     _place(layout)
     grew = any(fragment.variables for fragment in program.fragments)
     rounds = 0
-    while grew and layout.size <= MAX_CODE_BYTES:
+    while grew and layout.size <= program.max_bytes:
         rounds += 1
         grew = _grow(layout, together=rounds > _PATIENT_ROUNDS)
         if grew:
             _place(layout)
-    if layout.size > MAX_CODE_BYTES:
+    if layout.size > program.max_bytes:
         _too_large(layout)
         return layout
     _emit(layout)
@@ -174,7 +172,7 @@ def _place(layout: Layout) -> None:
         if fragment.variables:
             sizes = layout.sizes[index]
             if not _plain_pushes(fragment):
-                _pad(fragment, sizes, position)
+                _pad(fragment, sizes, position, layout.program.max_bytes)
             prefix = [0, *accumulate(sizes)]
         prefixes.append(prefix)
         if fragment.local_labels or layout.has_duplicates:
@@ -224,13 +222,13 @@ def _plain_pushes(fragment: Fragment) -> tuple[str, ...]:
     return fragment.plain_pushes
 
 
-def _pad(fragment: Fragment, sizes: list[int], start: int) -> None:
+def _pad(fragment: Fragment, sizes: list[int], start: int, most: int) -> None:
     """Sizes of the padding in a fragment, in place."""
     taken = 0
     for index, variable in enumerate(fragment.variables):
         here = start + variable.offset + taken
         if variable.kind == "org":
-            sizes[index] = max(min(variable.amount, MAX_CODE_BYTES + 1) - here, 0)
+            sizes[index] = max(min(variable.amount, most + 1) - here, 0)
         elif variable.kind == "align":
             sizes[index] = -here % variable.amount
         taken += sizes[index]
@@ -577,7 +575,7 @@ def _check_org(layout: Layout, index: int, variable: Variable, size: int) -> Non
 def _too_large(layout: Layout) -> None:
     for index, fragment in enumerate(layout.program.fragments):
         end = layout.starts[index] + len(fragment.code) + layout.prefixes[index][-1]
-        if end > MAX_CODE_BYTES:
+        if end > layout.program.max_bytes:
             line = fragment.variables[-1].line if fragment.variables else (
                 fragment.lines[-1] if fragment.lines else 0
             )
@@ -587,7 +585,7 @@ def _too_large(layout: Layout) -> None:
                     index, line, (),
                     Problem(
                         e.LIMIT_EXCEEDED, node.start if node else 0, node.end if node else 0,
-                        f"the program grows past {MAX_CODE_BYTES:,} bytes",
+                        f"the program grows past {layout.program.max_bytes:,} bytes",
                         "look for a wrong %org",
                     ),
                 )

@@ -197,6 +197,8 @@ class Fragment:
     ends_with_label: bool = False
     # The last emission: what it was made of, and the bytes.
     emitted: tuple[object, bytes] | None = None
+    #: Lines of macros that were expanded for it.
+    expanded: int = 0
     # The state of all definitions in which the names among the dependencies last held.
     held_in: object = None
     # What the layout has found once for all; see there.
@@ -219,3 +221,5 @@ class Program:
     excused: frozenset[str]
     #: Constants that depend on labels.
     late: frozenset[str]
+    #: Bytes of code past which something must be wrong.
+    max_bytes: int = 1 << 24

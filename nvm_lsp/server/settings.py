@@ -105,12 +105,12 @@ class IncludeSettings:
 class LimitSettings:
     """``nvm-lsp.limits``: sizes past which a file is not analysed.
 
-    ``file_size`` in bytes; ``expansion`` in instructions that macros expand to; ``output`` in bytes
+    ``file_size`` in bytes; ``expansion`` in lines of macros that are expanded; ``output`` in bytes
     of code; ``workspace_files`` in files that are looked at unopened; ``diagnostics`` of one file.
     """
 
     file_size: int = 4 * 2**20
-    expansion: int = 200_000
+    expansion: int = 100_000
     output: int = 2**20
     workspace_files: int = 5_000
     diagnostics: int = 500

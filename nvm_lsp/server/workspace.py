@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from nvm_lsp.assembler import Assembly, FileLoader, Unreadable, assemble
+from nvm_lsp.assembler import Assembly, FileLoader, Limits, Unreadable, assemble
 from nvm_lsp.assembler.loader import decode_source
 from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSettings, Layer
 from nvm_lsp.diagnostics import Diagnostic
@@ -22,7 +22,6 @@ from nvm_lsp.server.paths import Boundary, Stamp, path_of, stamp_of, uri_of
 from nvm_lsp.server.settings import Settings
 from nvm_lsp.source import Document, Span
 from nvm_lsp.syntax import SyntaxTree, edit, parse_lines
-from nvm_lsp.syntax import tree as t
 
 __all__ = ["OpenDocument", "Workspace", "path_of", "uri_of"]
 
@@ -185,8 +184,10 @@ class Workspace:
         """The document's assembly, made anew if the text has changed."""
         if opened.assembly is None:
             loader = self.loader(opened)
-            fork = None if _declares_fork(opened.tree) else self._fork(opened)
-            opened.assembly = assemble(opened.tree, loader=loader, fork=fork)
+            opened.assembly = assemble(
+                opened.tree, loader=loader, default_fork=self._fork(opened),
+                limits=Limits(self.settings.limits.expansion, self.settings.limits.output),
+            )
             opened.read = frozenset(loader.read)
         return opened.assembly
 
@@ -398,15 +399,6 @@ class OverlayLoader(FileLoader):
             f"{path} lies outside the workspace",
             "open its folder in the workspace, too, or allow it: nvm-lsp.includes.allowOutside",
         )
-
-
-def _declares_fork(tree: SyntaxTree) -> bool:
-    return any(
-        isinstance(line.statement, t.ForkDirective)
-        for chunk in tree.chunks
-        if chunk.has_structure
-        for line in chunk.lines
-    )
 
 
 def _parsed(path: str, text: str) -> SyntaxTree:

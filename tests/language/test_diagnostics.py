@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import nvm_lsp.assembler  # noqa: F401 -- defines the kinds
-from nvm_lsp.assembler import FileLoader, assemble, assemble_text
+from nvm_lsp.assembler import FileLoader, Limits, assemble, assemble_text
 from nvm_lsp.diagnostics import KINDS, Severity
 from nvm_lsp.source import split_lines
-from nvm_lsp.syntax import parse_lines
+from nvm_lsp.syntax import parse, parse_lines
 from tests.marked import cases, finding
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -70,3 +70,26 @@ def test_pages_have_their_headings_and_an_example_that_shows_the_flaw(kind):
     found = assemble_text(example[1]).diagnostics
     assert [d.code for d in found] == [kind.code]
     assert all(d.severity is Severity.ERROR for d in found)
+
+
+@pytest.mark.parametrize("body", ["# nothing", "ADD"])
+def test_macros_that_multiply_end_with_one_error_each_use(body):
+    text = f"%macro m0()\n{body}\n%end\n" + "".join(
+        f"%macro m{n}()\n%m{n - 1}()\n%m{n - 1}()\n%end\n" for n in range(1, 60)
+    )
+    assembly = assemble(parse(text + "%m59()\nSTOP\n%m59()\n", "-"), limits=Limits(expansion=5_000))
+    found = [(d.code, d.location.span.start.line) for d in assembly.diagnostics]
+    assert found[-2:] == [("ASM027", 239), ("ASM027", 241)]
+    assert len(found) == 2
+
+
+def test_output_past_a_limit_is_an_error():
+    assembly = assemble(parse("PUSH end\n%org 0x2000\nend:\n", "-"), limits=Limits(output=4096))
+    assert [d.code for d in assembly.diagnostics if d.severity.rank == 0] == ["ASM027"]
+
+
+@pytest.mark.parametrize("number", ["0xg", "0x0SWAP1", "0x_", "0x1_g"])
+def test_digits_that_are_none_are_one_error(number):
+    for line in (f'%bytes "a", {number}', f"PUSH {number}", f"PUSH1 {number}"):
+        found = [d.message for d in assemble_text(line).diagnostics]
+        assert found == [f"{number} is no number"], line
