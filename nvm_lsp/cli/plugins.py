@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
 import sys
@@ -122,10 +123,8 @@ def _try_all() -> None:
     from nvm_lsp.lint import linter  # noqa: PLC0415
 
     assert opcodes.FORKS  # forks and opcodes of plugins are added as they are looked up
-    try:
+    with contextlib.suppress(plugins.ClashError):  # said with the other clashes
         linter.owned_rules()
-    except plugins.ClashError:
-        pass  # said with the other clashes
     kinds: tuple[tuple[str, type[object]], ...] = (
         ("nvm_lsp_backends", hookspecs.BackendEntry),
         ("nvm_lsp_commands", hookspecs.CommandEntry),
