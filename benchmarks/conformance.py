@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nvm_lsp.assembler import assemble_text, disassemble
 from nvm_lsp.kernel.image import KernelImage
+from nvm_lsp.opcodes import lineage
 from nvm_lsp.runner.machine import Account, Call, Execution, Message, World, execute
 from nvm_lsp.runner.scenario import VERIFIER_SLOT
 
@@ -93,7 +94,7 @@ def _compare(
     here = world(build.fork, verifier=build.verifier)
     base = Message(
         to=WALLET, code=code, code_address=_NATIVE, value=3, gas=gas,
-        blob_hashes=(b"\x01" * 32,) if build.fork in ("cancun", "prague") else (),
+        blob_hashes=(b"\x01" * 32,) if "cancun" in lineage(build.fork) else (),
     )
     base = replace(base, **message)  # type: ignore[arg-type]
     native = execute(here, base, fork=build.fork)
