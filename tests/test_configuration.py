@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from nvm_lsp import configuration as c
@@ -104,6 +106,44 @@ def test_what_is_wrong_is_said_with_file_line_and_key(tmp_path, text, line, comp
     assert str(flaw).startswith(f"{tmp_path}/p/pyproject.toml:{line + 1}: tool.nvm-lsp."), flaw
 
 
+def tables(values):
+    """Tables whose keys are mostly known ones, of whatever level."""
+    known = sorted({
+        *SCHEMA["properties"],
+        *SCHEMA["properties"]["format"]["properties"],
+        *SCHEMA["properties"]["verify"]["items"]["properties"],
+        "files", "disabled", "trust", "STK001", "no-key",
+    } - {"fork"})  # any string is a fork to the schema, as plugins may bring some
+    return st.dictionaries(st.sampled_from(known), values, max_size=3)
+
+
+VALUES = st.recursive(
+    st.booleans() | st.integers(-2, 300) | st.floats(-1, 9, width=16)
+    | st.sampled_from(["", "STK", "prague", "evm", "off", "upper", "table", "x"]),
+    lambda inner: st.lists(inner, max_size=3) | tables(inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300)
+@given(tables(VALUES))
+def test_the_schema_and_the_reader_judge_alike_and_nothing_raises(document):
+    _, flaws = c.read_table(document)
+    schema = Draft202012Validator(c.schema(of_project=False))
+    assert schema.is_valid(document) == (flaws == ()), (document, flaws)
+
+
+@settings(max_examples=60)
+@given(tables(VALUES), st.text(max_size=30))
+def test_every_text_of_a_file_gives_a_configuration(tmp_path_factory, document, text):
+    path = tmp_path_factory.mktemp("read") / "nvm-lsp.toml"
+    for content in (text, "".join(f"{key} = {json.dumps(v)}\n" for key, v in document.items())):
+        path.write_text(content, newline="")
+        found = c.read(str(path))
+        assert found is not None
+        assert all(flaw.line is None or 0 <= flaw.line < 40 for flaw in found.flaws)
+
+
 def test_what_is_right_counts_beside_what_is_wrong(tmp_path):
     found = load(tmp_path, 'target = "evm"\nfork = 3')
     assert (found.settings.target, len(found.flaws)) == ("evm", 1)
@@ -113,8 +153,8 @@ def test_a_project_cannot_trust_itself(tmp_path):
     found = load(tmp_path, "[trust]\nrpc = true")
     assert "cannot be granted by a project's own file" in str(found.flaws[0])
     assert not found.settings.trust.rpc
-    settings, flaws = c.read_table({"trust": {"rpc": True}})
-    assert (settings.trust.rpc, flaws) == (True, ())
+    given_by_user, flaws = c.read_table({"trust": {"rpc": True}})
+    assert (given_by_user.trust.rpc, flaws) == (True, ())
     assert "trust" in c.schema(of_project=False)["properties"]
 
 
@@ -124,9 +164,9 @@ def test_the_nearest_configuration_counts_alone(tmp_path):
     load(tmp_path / "a/b", "[tool.nvm-lsp]\nfork = 'berlin'", "pyproject.toml")
     found = c.Configurations()
     folders = ("", "a", "a/b", "a/b/c")
-    settings = [found.of(str(tmp_path / folder / "x.easm")).settings for folder in folders]
-    assert [s.fork for s in settings] == ["paris", "paris", "berlin", "berlin"]
-    assert [s.target for s in settings] == ["evm", "evm", "nvm", "nvm"]
+    read = [found.of(str(tmp_path / folder / "x.easm")).settings for folder in folders]
+    assert [s.fork for s in read] == ["paris", "paris", "berlin", "berlin"]
+    assert [s.target for s in read] == ["evm", "evm", "nvm", "nvm"]
     assert len(list(found.read())) == 2
     load(tmp_path / "a/b", "fork = 'london'")
     assert c.Configurations().of(str(tmp_path / "a/b")).settings.fork == "london", (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -104,6 +105,7 @@ def _shared(missing: _Batch, processes: int) -> Iterator[tuple[int, FileResult]]
     count = min(len(missing), max(processes * _BATCHES, len(missing) // _BATCH_FILES))
     batches = [missing[start::count] for start in range(count)]
     suspects: _Batch = []
+    gc.freeze()  # so that no process copies what all share just to count it
     pool = _pool(processes)
     try:
         futures = {pool.submit(_in_process, batch): batch for batch in batches}
