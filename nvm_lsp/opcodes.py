@@ -26,6 +26,7 @@ __all__ = [
     "Opcode",
     "find_fork",
     "instruction_set",
+    "is_reserved",
     "lineage",
     "nearest_mnemonics",
     "opcode_by_code",
@@ -423,6 +424,7 @@ class _Extended(Mapping[str, _Value]):
 
 _FORKS = _forks()
 _OPCODES = _table()
+_RESERVED = frozenset(_OPCODES)
 _once = Lock()
 _extended = False
 
@@ -515,6 +517,15 @@ def opcode_by_name(name: str) -> Opcode | None:
     """The row of a mnemonic in any case, aliases included, of whatever fork, or None."""
     upper = name.upper()
     return OPCODES.get(ALIASES.get(upper, upper))
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name is a mnemonic of the table itself, which nothing else may be called.
+
+    What plugins add is not: installing one must not break programs, the kernel's least of all.
+    """
+    upper = name.upper()
+    return upper == "PUSH" or ALIASES.get(upper, upper) in _RESERVED
 
 
 @lru_cache(maxsize=1)

@@ -54,8 +54,10 @@ __all__ = [
     "named",
     "note_clash",
     "off",
+    "provider",
     "refuse",
     "refuse_clashes",
+    "timed",
     "unlisten",
 ]
 
@@ -147,6 +149,7 @@ _clashes: list[str] = []
 _plugins: dict[str, Plugin] = {}
 _stage = "new"
 _chained: set[tuple[str, str]] = set()
+_providers: dict[tuple[str, str], str] = {}
 _listeners: list[Callable[[PluginFailure], None]] = []
 
 
@@ -282,16 +285,40 @@ def add_chains() -> None:
     done = set(_chained)
     for plugin, fork in call("nvm_lsp_forks"):
         if ("nvm_lsp_forks", plugin) not in done:
-            _add(plugin, "nvm_lsp_forks", chain.ForkEntry, fork, chain.register_fork)
+            _add(plugin, "nvm_lsp_forks", chain.ForkEntry, _timed_fork(plugin, fork),
+                 chain.register_fork)
     for plugin, opcode in call("nvm_lsp_opcodes"):
         if ("nvm_lsp_opcodes", plugin) not in done:
             _add(plugin, "nvm_lsp_opcodes", chain.OpcodeEntry, opcode, chain.register_opcode)
+
+
+def _timed_fork(plugin: str, fork: Any) -> Any:
+    """A fork whose precompiles have a limit of time, if it is somebody else's."""
+    given = getattr(fork, "precompiles", None)
+    if is_built_in(plugin) or not given:
+        return fork
+    return replace(
+        fork, precompiles=tuple(replace(p, gas=timed(p.gas), run=timed(p.run)) for p in given)
+    )
+
+
+def provider(hook: str, name: str) -> str | None:
+    """The plugin of others that has brought an opcode or a fork of that name, if one has."""
+    plugin = _providers.get((hook, name))
+    return None if plugin is None or is_built_in(plugin) else plugin
+
+
+def timed(function: Callable[..., T]) -> Callable[..., T]:
+    """A plugin's function with the limit of time of any call; what it raises, it raises."""
+    return lambda *arguments: _limited(lambda: function(*arguments), _SECONDS)
 
 
 def _add(
     plugin: str, hook: str, kind: type[E], entry: object, register: Callable[[E], None]
 ) -> None:
     _chained.add((hook, plugin))
+    row: Any = getattr(entry, "row", entry)
+    _providers.setdefault((hook, str(getattr(row, "name", ""))), plugin)
     if not isinstance(entry, kind):
         refuse(plugin, hook, f"{_shown(entry)} is no {kind.__name__}")
         return
@@ -544,9 +571,9 @@ def refuse(plugin: str, hook: str, problem: str, *, counts: bool = True) -> None
 
 
 def failed(plugin: str, hook: str, error: BaseException) -> str:
-    """Notes what a plugin raised where it was not called through `ask`; the failure in words."""
+    """Notes what a plugin raised where it was not called through `ask`; the failure in short."""
     _fail(plugin, hook, error)
-    return _failures[-1].text
+    return f"{hook} of plugin {plugin} failed: {_failures[-1].message}"
 
 
 def _fail(

@@ -30,7 +30,7 @@ from nvm_lsp.assembler.program import (
     Variable,
 )
 from nvm_lsp.diagnostics import Problem
-from nvm_lsp.opcodes import InstructionSet, nearest_mnemonics, opcode_by_name
+from nvm_lsp.opcodes import InstructionSet, is_reserved, nearest_mnemonics, opcode_by_name
 from nvm_lsp.syntax import tree as t
 from nvm_lsp.syntax.parser import directives
 
@@ -673,10 +673,10 @@ def bytes_problem(expression: t.Expression, value: int, width: int) -> Problem:
 
 def reserved_name_problem(word: t.Word) -> Problem | None:
     """What is wrong with a name that is defined, if it is a mnemonic."""
-    row = opcode_by_name(word.text)
-    if row is None and word.text.upper() != "PUSH" and word.text not in ("pc", "fork"):
+    is_mnemonic = is_reserved(word.text)
+    if not is_mnemonic and word.text not in ("pc", "fork"):
         return None
-    what = "a mnemonic" if row is not None or word.text.upper() == "PUSH" else "a built-in name"
+    what = "a mnemonic" if is_mnemonic else "a built-in name"
     return Problem(
         e.RESERVED_NAME, word.start, word.end, f"{word.text} is {what} and cannot be a name",
         f"choose another, like {word.text}_ or my_{word.text}",

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from nvm_lsp.assembler.comment_names import names_in_comment, words_of_picture
 from nvm_lsp.assembler.environment import predefined
-from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.opcodes import is_reserved
 from nvm_lsp.source import Position
 from nvm_lsp.syntax import tree as t
 from nvm_lsp.syntax.parser import directives, terminals
@@ -249,12 +249,7 @@ def occurrences_of_chunk(chunk: t.Chunk) -> tuple[Occurrence, ...]:
 
 def is_built_in(name: str) -> bool:
     """Whether a name means something in every program, like ``fork.cancun``, or is a mnemonic."""
-    return (
-        name == "pc"
-        or predefined(name, 0) is not None
-        or opcode_by_name(name) is not None
-        or name.upper() == "PUSH"
-    )
+    return name == "pc" or predefined(name, 0) is not None or is_reserved(name)
 
 
 # Blocks ------------------------------------------------------------------------------------------

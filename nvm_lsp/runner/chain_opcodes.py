@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nvm_lsp import plugins
 from nvm_lsp.chain import Halt, OpcodeEntry, Precompile
 
 __all__ = ["as_opcode", "as_precompile", "at_another_price"]
@@ -19,7 +20,9 @@ _WORD = 2**256 - 1
 
 def as_opcode(entry: OpcodeEntry, exceptions: Any) -> Operation:
     """What runs an opcode: takes its static gas, then does what its entry says."""
-    row, execute = entry.row, entry.execute
+    row = entry.row
+    plugin = plugins.provider("nvm_lsp_opcodes", row.name)
+    execute = entry.execute if plugin is None else plugins.timed(entry.execute)
 
     def run(computation: Any) -> None:
         computation.consume_gas(row.gas, row.name)
@@ -30,14 +33,19 @@ def as_opcode(entry: OpcodeEntry, exceptions: Any) -> Operation:
         except exceptions.VMError:
             raise
         except Exception as error:  # of a plugin: its own mistake, and no reason to end the process
-            text = f"opcode {row.name} failed: {type(error).__name__}: {error}"
-            raise ForeignError(text) from error
+            raise _foreign(plugin, f"opcode {row.name}", error) from error
 
     return run
 
 
 class ForeignError(ValueError):
     """An opcode or a precompile of a plugin raised what it must not."""
+
+
+def _foreign(plugin: str | None, what: str, error: Exception) -> ForeignError:
+    if plugin is not None:
+        return ForeignError(plugins.failed(plugin, what, error))
+    return ForeignError(f"{what} failed: {type(error).__name__}: {error}")
 
 
 def as_precompile(entry: Precompile, exceptions: Any) -> Callable[[Any], Any]:
@@ -54,8 +62,7 @@ def as_precompile(entry: Precompile, exceptions: Any) -> Callable[[Any], Any]:
         except Halt as halt:
             raise exceptions.VMError(str(halt) or f"{entry.name} failed") from None
         except Exception as error:  # as above
-            text = f"precompile {entry.name} failed: {type(error).__name__}: {error}"
-            raise ForeignError(text) from error
+            raise _foreign(None, f"precompile {entry.name}", error) from error
         if output is None:
             raise exceptions.VMError(f"{entry.name} failed")
         computation.output = output
