@@ -37,7 +37,7 @@ from nvm_lsp.diagnostics import Diagnostic, Kind, Severity
 from nvm_lsp.lint.baseline import Baseline, BaselineError, load, within
 from nvm_lsp.lint.cache import FOLDER, Cache, open_cache
 from nvm_lsp.lint.jobs import lint_all
-from nvm_lsp.lint.merge import merged
+from nvm_lsp.lint.merge import merged, takes_all_files
 from nvm_lsp.lint.report import FileReport, Report
 from nvm_lsp.lint.result import MAX_FILE_BYTES, FileResult, Request
 from nvm_lsp.lint.selection import level_of, unknown_codes
@@ -350,12 +350,11 @@ def _fix(
 
     arguments = going.arguments
     reports = [_filtered(going, report) for report in merged(results, going.sources.line)]
-    shared = any(result.used for result in results)
+    shared = any(len(result.dependencies) > 1 for result in results)
     shown = {name for report in reports for name in report.fingerprints}
 
     def wanted(found: Diagnostic, fingerprint: str) -> bool:
-        # Whether a suppression is idle is known of all files together only.
-        if found.code == "SUP001" and shared and fingerprint not in shown:
+        if shared and takes_all_files(found.code) and fingerprint not in shown:
             return False
         return going.is_new(found, fingerprint)
 

@@ -11,11 +11,14 @@ from nvm_lsp.lint.fixes import errors_of_assembly
 from nvm_lsp.lint.report import FileReport
 from nvm_lsp.lint.result import FileResult
 
-__all__ = ["merged"]
+__all__ = ["merged", "takes_all_files"]
 
 _UNUSED_SUPPRESSION = "SUP001"
 #: How the codes of findings begin that come from single lines.
 _OF_LINES = ("SUP", "SYN")
+#: Those that say that a name is never used.
+_OF_NAMES = ("UNU", "LBL001")
+_OF_PROGRAMS = (*_OF_NAMES, _UNUSED_SUPPRESSION)
 
 
 def merged(
@@ -26,13 +29,16 @@ def merged(
     A flaw of a file that several programs include is found with each of them; it is left to the
     file itself, if that was linted and has it, else to the first. A suppression is not idle if it
     silenced something in a program that includes its file. A file that others include need not
-    assemble by itself: what it lacks is what they say it lacks.
+    assemble by itself, nor use all its names: what it lacks is what they say it lacks.
     """
     parts = {
         os.path.abspath(name)
         for result in results for name, _ in result.dependencies if name != result.path
     }
-    results = [_as_part(result) if _is_part(result, parts) else result for result in results]
+    results = [
+        _as_part(result) if os.path.abspath(result.path) in parts else result
+        for result in results
+    ]
     used = {
         (os.path.abspath(path), line, code)
         for result in results for path, line, code in result.used
@@ -49,16 +55,18 @@ def merged(
     )
 
 
-def _is_part(result: FileResult, parts: set[str]) -> bool:
-    return os.path.abspath(result.path) in parts and errors_of_assembly(result.diagnostics) > 0
+def takes_all_files(code: str) -> bool:
+    """Whether only those who see all files can tell that such a finding is one."""
+    return code.startswith(_OF_PROGRAMS)
 
 
 def _as_part(result: FileResult) -> FileResult:
-    """The findings that need no whole program."""
+    """The findings that hold whatever program a file is part of."""
+    broken = errors_of_assembly(result.diagnostics) > 0
     kept = [
         (found, name)
         for found, name in zip(result.diagnostics, result.fingerprints, strict=True)
-        if found.code.startswith(_OF_LINES)
+        if (found.code.startswith(_OF_LINES) if broken else not found.code.startswith(_OF_NAMES))
     ]
     return replace(
         result,

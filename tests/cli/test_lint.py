@@ -120,6 +120,15 @@ def test_a_part_that_others_include_need_not_assemble_by_itself(check):
     check("--select", "STK", "part.easm", found=["part.easm:1 ASM006"])
 
 
+def test_names_that_only_includers_use_are_used(check):
+    files = {
+        "a.easm": '    PUSH A\n    %m\n%include "lib.easm"\n',
+        "lib.easm": "%def A = 1\n%macro m\n    POP\n%end\n    STOP\n",
+    }
+    check("--select", "UNU", files=files, found=[])
+    check("lib.easm", "--select", "UNU", found=["lib.easm:1 UNU001", "lib.easm:2 UNU002"])
+
+
 def test_a_flaw_in_an_include_is_said_once(check):
     program = '%include "lib.easm"\n    %broken\n    STOP\n'
     files = {

@@ -57,3 +57,42 @@ def test_what_is_not_shown_is_not_fixed(check, tmp_path):
     check("--baseline", "b.json", "--update-baseline", *ONLY, code=0)
     check("--fix", "--baseline", "b.json", *ONLY, code=0)
     assert (tmp_path / "a.easm").read_text() == IDLE
+
+
+PLUGIN = """
+from nvm_lsp.diagnostics import Diagnostic, Edit, Fix
+from nvm_lsp.hookspecs import hookimpl
+from nvm_lsp.lint.rule import rule
+from nvm_lsp.source import Location, Span
+
+@rule("TST001", "no-names")
+def RULE(context):
+    tree = context.assembly.program.root.tree
+    for number, line in enumerate(tree.lines()):
+        if line.text.startswith("%def"):
+            place = Location(tree.path, Span.of_line(number, 0, len(line.text) - 1))
+            yield Diagnostic(RULE.kind, place, "a name", fixes=(Fix("Go", (Edit(place, ""),)),))
+
+@hookimpl
+def nvm_lsp_rules():
+    return [RULE]
+"""
+
+
+def test_a_fix_that_breaks_an_includer_is_left_out(check, tmp_path):
+    site = tmp_path / ".site"
+    info = site / "names-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "names.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: names\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[nvm_lsp]\nnames = names\n")
+    env = {"PYTHONPATH": str(site), "NVM_LSP_LOG": str(site), "NVM_LSP_CONFIG": str(site)}
+    files = {
+        "lib.easm": "%def A = 1\n%def B = 2\n    STOP\n",
+        "a.easm": '%include "lib.easm"\n    PUSH A\n    STOP\n',
+    }
+    check(
+        "--fix", "--select", "TST", files=files, env=env, found=["lib.easm:1 TST001"],
+        err=("fixed 1 finding in 1 file", "lib.easm:1:1: TST001 is left as it is"),
+    )
+    assert (tmp_path / "lib.easm").read_text() == "%def A = 1\n\n    STOP\n"
