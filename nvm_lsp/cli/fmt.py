@@ -33,13 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stdin-filename", metavar="F", default=STDIN,
         help="the name that standard input goes by, for messages and configuration",
     )
+    parser.add_argument(
+        "--force-exclude", action="store_true",
+        help="leave out excluded files even where they are named",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Formats all files; 1 if --check or --diff found a difference, 2 if one cannot be parsed."""
     changed = failed = 0
     known = Configurations()
-    for path in files_of(arguments.paths, known):
+    for path in files_of(arguments.paths, known, force_exclude=arguments.force_exclude):
         source = read_source(path, arguments.stdin_filename)
         if isinstance(source, Unreadable):
             failed += 1

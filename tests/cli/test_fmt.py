@@ -50,3 +50,22 @@ def test_an_unknown_option_is_an_error_with_a_suggestion(nvm, tmp_path):
     (tmp_path / "pyproject.toml").write_text("[tool.nvm-lsp.format]\ncomment-colum = 12\n")
     done = nvm("fmt", "-", "--stdin-filename", "x.easm", stdin="ADD\n")
     assert (done.returncode, "did you mean comment-column?" in done.stderr) == (2, True)
+
+
+def test_what_is_excluded_is_left_alone(nvm, tmp_path):
+    for name in ("a.easm", "generated/b.easm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("add\n")
+    (tmp_path / "nvm-lsp.toml").write_text('exclude = ["generated/"]\n')
+    assert nvm("fmt", "--check", ".").stdout == "a.easm\n"
+    assert nvm("fmt", "--check", "--force-exclude", "generated/b.easm").returncode == 0
+    assert nvm("fmt", "--check", "generated/b.easm").returncode == 1
+
+
+def test_overrides_give_some_files_another_style(nvm, tmp_path):
+    (tmp_path / "nvm-lsp.toml").write_text(
+        "format.mnemonic-case = 'lower'\n"
+        "[[overrides]]\nfiles = ['b.easm']\nformat.mnemonic-case = 'upper'\n"
+    )
+    for name, text in (("a.easm", "    add\n"), ("b.easm", "    ADD\n")):
+        assert nvm("fmt", "-", "--stdin-filename", name, stdin="Add").stdout == text
