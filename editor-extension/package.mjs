@@ -18,5 +18,5 @@ mkdirSync(wheels, { recursive: true });
 rmSync(path.join(root, "build"), { recursive: true, force: true });
 run(python, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--wheel-dir", wheels, root);
 const file = path.join(here, `${name}-${version}.vsix`);
-run(path.join(here, "node_modules", ".bin", "vsce"), "package", "--no-dependencies", "--allow-missing-repository", "--out", file);
+run(path.join(here, "node_modules", ".bin", "vsce"), "package", "--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links", "--out", file);
 console.log(`${path.relative(process.cwd(), file)}  ${(statSync(file).size / 1e6).toFixed(2)} MB`);

@@ -40,6 +40,18 @@ test("bytecode is shown, copied and disassembled; the control flow is drawn", as
   });
 });
 
+test("a program is compared with its native run; the walkthrough opens", async () => {
+  await inWorkbench("compare", { examples: ["loop.easm"] }, async (it) => {
+    await it.open("loop.easm");
+    await it.lens("Compare with native").click();
+    await it.panel().locator("td", { hasText: "native" }).first().waitFor();
+    await it.screenshot("compare");
+    await it.command("NestedVM: Get Started");
+    await it.page.locator(".gettingStartedContainer", { hasText: "Set up the language server" }).waitFor();
+    await it.screenshot("walkthrough");
+  });
+});
+
 test("guest tests are found, run, and their failures shown at the line", async () => {
   await inWorkbench("testing", { files: { "tested.easm": TESTED } }, async (it) => {
     await it.open("tested.easm");
