@@ -9,9 +9,14 @@ from nvm_lsp.analysis.signatures import signatures_in
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.program import Context
 from nvm_lsp.assembler.references import Target, occurrences
+from nvm_lsp.runner.abi import EMPTY_ABI, Abi
+from nvm_lsp.runner.scenario_reader import read_scenario
+from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
     from nvm_lsp.server.workspace import OpenDocument, Workspace
+
+_ABI = "abi of the scenario"
 
 __all__ = ["distinct_contexts", "macro_uses", "signatures_seen", "uses"]
 
@@ -38,15 +43,48 @@ def distinct_contexts(assembly: Assembly) -> Iterator[Context]:
 def signatures_seen(
     workspace: Workspace, opened: OpenDocument, function: str = "selector"
 ) -> tuple[str, ...]:
-    """Signatures that programs pass to a function, this document's first.
+    """Signatures that programs pass to a function, this document's first, with its ABIs.
 
     Programs that are not open count as far as they were looked at already.
     """
     found = dict.fromkeys(signatures_in(workspace.assembly(opened), function))
+    kinds = ("event",) if function == "topic" else ("function", "error")
+    found.update(
+        dict.fromkeys(e.signature for e in _abi(workspace, opened).entries if e.kind in kinds)
+    )
     for other in (*workspace.documents.values(), *workspace.looked_at()):
         if other is not opened and other.assembly is not None:
             found.update(dict.fromkeys(signatures_in(other.assembly, function)))
     return tuple(found)
+
+
+def _abi(workspace: Workspace, opened: OpenDocument) -> Abi:
+    """The ABIs that a program's scenario names, read once for each assembly."""
+    assembly = workspace.assembly(opened)
+    known = assembly.__dict__.get(_ABI)
+    if known is None:
+        known = EMPTY_ABI
+        if any(
+            comment.body.startswith(("abi", "deploy", "scenario"))
+            for comment in _scenario(assembly)
+        ):
+            known = read_scenario(assembly, workspace.loader(opened))[0].abi
+        assembly.__dict__[_ABI] = known
+    assert isinstance(known, Abi)
+    return known
+
+
+def _scenario(assembly: Assembly) -> Iterator[t.Comment]:
+    for chunk in assembly.program.root.tree.chunks:
+        known = chunk.cache.get(_ABI)
+        if not isinstance(known, tuple):
+            known = tuple(
+                line.comment
+                for line in chunk.lines
+                if line.comment is not None and line.comment.kind == "scenario"
+            )
+            chunk.cache[_ABI] = known
+        yield from known
 
 
 def _count(assembly: Assembly, target: Target) -> int:

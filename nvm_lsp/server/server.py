@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nvm_lsp.server.diagnoser import Diagnoser
     from nvm_lsp.server.runs import Runs
     from nvm_lsp.server.settings import Settings
+    from nvm_lsp.server.text_refresh import Texts
     from nvm_lsp.server.transport import Inbox
     from nvm_lsp.server.workspace import Workspace
 
@@ -103,6 +104,12 @@ class NvmServer(LanguageServer):
         from nvm_lsp.runner.service import ExecutionService  # noqa: PLC0415 -- after initialize
 
         return ExecutionService()
+
+    @cached_property
+    def texts(self) -> Texts:
+        from nvm_lsp.server.text_refresh import Texts  # noqa: PLC0415 -- after initialize
+
+        return Texts(self)
 
     @property
     def results(self) -> dict[str, Any]:
@@ -225,6 +232,7 @@ class NvmServer(LanguageServer):
         includers = self.documents.includers(opened.document.path)
         self.documents.close(uri)
         self.runs.forget(uri)
+        self.texts.forget(uri)
         self.diagnoser.forget(uri)
         for other in includers:
             self.diagnoser.schedule(other.uri)
@@ -242,6 +250,7 @@ class NvmServer(LanguageServer):
         """Has diagnostics made of a document, and of those that include it."""
         opened = self.documents.documents[uri]
         self.diagnoser.schedule(uri, saved=opened.version <= 1)
+        self.texts.changed(uri)
         for other in self.documents.includers(opened.document.path):
             other.outdate()
             self.diagnoser.schedule(other.uri)

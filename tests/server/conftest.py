@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 
@@ -22,6 +23,7 @@ def capabilities(*encodings: str) -> lsp.ClientCapabilities:
         workspace=lsp.WorkspaceClientCapabilities(
             inlay_hint=lsp.InlayHintWorkspaceClientCapabilities(refresh_support=False),
             workspace_edit=lsp.WorkspaceEditClientCapabilities(document_changes=True),
+            text_document_content=lsp.TextDocumentContentClientCapabilities(),
         ),
         text_document=lsp.TextDocumentClientCapabilities(
             completion=lsp.CompletionClientCapabilities(
@@ -53,6 +55,20 @@ async def client(lsp_client: LanguageClient):
     await lsp_client.shutdown_session()
 
 
+@pytest_lsp.fixture(
+    scope="module",
+    loop_scope="module",
+    config=ClientServerConfig(server_command=[sys.executable, "-m", "nvm_lsp", "serve", "--stdio"]),
+)
+async def shared_client(lsp_client: LanguageClient):
+    """One server for a module; `tests.server.shared` makes it the client of each of its tests."""
+    await lsp_client.initialize_session(
+        lsp.InitializeParams(capabilities=capabilities("utf-16"), root_uri=None)
+    )
+    yield
+    await lsp_client.shutdown_session()
+
+
 @pytest.fixture
 def open_text(client: LanguageClient):
     """Opens a text and waits for its diagnostics."""
@@ -65,9 +81,11 @@ def open_text(client: LanguageClient):
                 )
             )
         )
+        client.__dict__.setdefault("opened", set()).add(uri)
         client.diagnostics.pop(uri, None)
-        while uri not in client.diagnostics:
-            await client.wait_for_notification(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        async with asyncio.timeout(60):  # instead of the whole run's limit
+            while uri not in client.diagnostics:
+                await client.wait_for_notification(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         return list(client.diagnostics[uri])
 
     return opened

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from lsprotocol import types as lsp
 
 from nvm_lsp.assembler import assemble_text
+from tests.server import shared
 from tests.server.cursor import applied, at_cursor, selection
+
+client = shared.client
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 URI = "file:///work/program.easm"
 

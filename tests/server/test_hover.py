@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from lsprotocol import types as lsp
 
+from tests.server import shared
 from tests.server.cursor import at_cursor
+
+client = shared.client
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 URI = "file:///work/program.easm"
 PROGRAM = """\
@@ -59,6 +64,20 @@ async def test_what_a_hover_tells(client, open_text):
     assert "each use of the macro has its own" in await hover(
         client, open_text, PROGRAM.replace("inner", "inn|er")
     )
+
+
+async def test_selectors_are_read_with_the_abi_of_the_scenario(client, open_text, tmp_path):
+    (tmp_path / "vault.json").write_text(
+        '[{"type": "function", "name": "harvest", "inputs": [{"name": "n", "type": "uint256"}]}]'
+    )
+    uri = (tmp_path / "program.easm").as_uri()
+    await open_text("#@ abi vault.json\nPUSH4 0xddc63262\n", uri)
+    found = await client.text_document_hover_async(
+        lsp.HoverParams(
+            text_document=lsp.TextDocumentIdentifier(uri=uri), position=lsp.Position(1, 9)
+        )
+    )
+    assert "selector `harvest(uint256)`" in found.contents.value
 
 
 async def test_a_probe_tells_what_the_last_run_has_shown(client, open_text):

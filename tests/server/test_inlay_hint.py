@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from lsprotocol import types as lsp
+
+from tests.server import shared
+
+client = shared.client
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 URI = "file:///work/program.easm"
 EVERYTHING = lsp.Range(lsp.Position(0, 0), lsp.Position(1000, 0))

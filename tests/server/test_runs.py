@@ -7,6 +7,11 @@ import asyncio
 import pytest
 from lsprotocol import types as lsp
 
+from tests.server import shared
+
+client = shared.client
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 URI = "file:///work/program.easm"
 
 
@@ -228,3 +233,25 @@ async def test_states_at_lines_come_with_a_run(client, open_text):
     assert [(row["line"], row["stack"]) for row in found["snapshots"]] == [
         (2, ["0x7"]), (3, ["0x8", "0x7"])
     ]
+
+
+async def test_texts_are_refreshed_when_their_program_changes(client, open_text):
+    await open_text("PUSH1 1\nSTOP\n", URI)
+    made = await client.protocol.send_request_async(
+        "nvm/virtualDocument", {"uri": URI, "kind": "bytecode"}
+    )
+    await client.workspace_text_document_content_async(
+        lsp.TextDocumentContentParams(uri=made.uri)
+    )
+    refreshed: list[str] = []
+
+    @client.feature("workspace/textDocumentContent/refresh")
+    def _refresh(params: lsp.TextDocumentContentRefreshParams) -> None:
+        refreshed.append(params.uri)
+
+    await edit(client, "PUSH1 2\nSTOP\n", 2)
+    for _ in range(100):
+        if refreshed:
+            break
+        await asyncio.sleep(0.05)
+    assert refreshed == [made.uri]

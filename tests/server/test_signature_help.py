@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from lsprotocol import types as lsp
 
+from tests.server import shared
 from tests.server.cursor import at_cursor
+
+client = shared.client
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 URI = "file:///work/program.easm"
 MACRO = "%macro add3(x, xy) takes(0) returns(1)\nPUSH x\nPUSH xy\nADD\n%end\n"

@@ -49,6 +49,7 @@ def content(server: NvmServer, params: lsp.TextDocumentContentParams) -> dict[st
         raise JsonRpcInvalidParams(f"{params.uri} is no text that nvm-lsp makes")
     uri, kind = found
     opened = program(server, uri)
+    server.texts.asked(uri, params.uri)
     return {"text": document_text(server.documents.assembly(opened), kind)}
 
 
