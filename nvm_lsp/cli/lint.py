@@ -20,8 +20,8 @@ from nvm_lsp.cli.arguments import (
     complain,
     complain_of_configuration,
     configurations,
-    fork_argument,
 )
+from nvm_lsp.cli.lint_arguments import add_arguments, own_layer, wrong_usage
 from nvm_lsp.cli.lint_output import (
     Output,
     Sources,
@@ -32,7 +32,7 @@ from nvm_lsp.cli.lint_output import (
 )
 from nvm_lsp.cli.lint_progress import LintProgress
 from nvm_lsp.cli.walk import STDIN, files_of
-from nvm_lsp.configuration import TARGETS, Configurations, Layer
+from nvm_lsp.configuration import Configurations, Layer
 from nvm_lsp.diagnostics import Diagnostic, Kind, Severity
 from nvm_lsp.lint.baseline import Baseline, BaselineError, load, within
 from nvm_lsp.lint.cache import FOLDER, Cache, open_cache
@@ -45,90 +45,15 @@ from nvm_lsp.lint.selection import level_of, unknown_codes
 if TYPE_CHECKING:
     from nvm_lsp.lint.changed import Changes
 
+__all__ = ["add_arguments", "run"]
+
 NAME = "lint"
 HELP = "check programs for flaws"
-
-_LEVELS = tuple(severity.value for severity in Severity if severity is not Severity.OFF)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "paths", metavar="PATH", nargs="*",
-        help="easm files, bytecode (.hex, .bin), folders of *.easm files, or - for stdin",
-    )
-    parser.add_argument("--fork", type=fork_argument, help="fork to target, over the file's %%fork")
-    parser.add_argument(
-        "--target", choices=TARGETS, help="where programs run, over their #@ target"
-    )
-    parser.add_argument(
-        "--stdin-filename", metavar="F", default=STDIN,
-        help="the name that standard input goes by, for includes and configuration",
-    )
-    chosen = parser.add_argument_group("what is looked for; codes, or how codes begin, or ALL")
-    for option, text in (
-        ("--select", "look for these only"),
-        ("--extend-select", "look for these, too"),
-        ("--ignore", "pass over these"),
-    ):
-        chosen.add_argument(option, metavar="CODE,…", action="append", type=_codes, help=text)
-    chosen.add_argument(
-        "--since", metavar="REV", help="only findings in lines that changed since a git revision"
-    )
-    chosen.add_argument(
-        "--baseline", metavar="FILE", help="only findings that this file does not hold"
-    )
-    chosen.add_argument(
-        "--update-baseline", action="store_true",
-        help="write all findings to the baseline, and drop what is found no more",
-    )
-    fixing = parser.add_argument_group("fixing")
-    fixing.add_argument("--fix", action="store_true", help="apply fixes that keep what code does")
-    fixing.add_argument(
-        "--unsafe-fixes", action="store_true", help="with --fix or --diff, also those that may not"
-    )
-    fixing.add_argument("--diff", action="store_true", help="show what --fix would change")
-    _add_output_arguments(parser.add_argument_group("output"))
-    running = parser.add_argument_group("running")
-    running.add_argument(
-        "--config", metavar="FILE", help="the configuration, instead of the nearest"
-    )
-    running.add_argument(
-        "-j", "--jobs", metavar="N", type=_positive, help="processes (default: as is worth while)"
-    )
-    running.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
-    running.add_argument("--watch", action="store_true", help="run again whenever a file changes")
-    running.add_argument(
-        "--force-exclude", action="store_true",
-        help="leave out excluded files even where they are named",
-    )
-
-
-def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--format", metavar="FORMAT", default="full",
-        help="full, concise, json, jsonl, sarif, github, gitlab, junit, rdjson (default: full)",
-    )
-    group.add_argument(
-        "--output", metavar="FORMAT=FILE", action="append", default=[],
-        help="write this format to a file as well; may be repeated",
-    )
-    group.add_argument(
-        "--statistics", action="store_true", help="show how many findings there are of each code"
-    )
-    group.add_argument(
-        "--fail-on", choices=_LEVELS, metavar="LEVEL",
-        help="the least bad level that gives exit code 1: error, warning, info or hint "
-        "(default: warning)",
-    )
-    group.add_argument("--exit-zero", action="store_true", help="findings are no failure")
-    group.add_argument(
-        "--show-settings", action="store_true", help="show what counts for each file, and end"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Lints; 1 if anything was found, 2 for wrong usage or configuration, 3 for faults of ours."""
-    wrong = _wrong_usage(arguments)
+    wrong = wrong_usage(arguments)
     if wrong:
         return complain(*wrong)
     if arguments.watch:
@@ -231,23 +156,6 @@ def _once(arguments: argparse.Namespace) -> Ran:
     return Ran(_report(going, results), watched)
 
 
-def _wrong_usage(arguments: argparse.Namespace) -> tuple[str, str] | None:
-    paths: list[str] = arguments.paths or ["."]
-    if STDIN in paths and len(paths) > 1:
-        return "standard input cannot be linted beside files", "run the command twice"
-    if STDIN in paths and arguments.watch:
-        return "standard input cannot be watched", "name files or folders"
-    if arguments.stdin_filename != STDIN and STDIN not in paths:
-        return "--stdin-filename is of use only with - as the path", "add -"
-    if arguments.unsafe_fixes and not (arguments.fix or arguments.diff):
-        return "--unsafe-fixes needs --fix or --diff", "add --diff to see what would change"
-    if arguments.update_baseline and not arguments.baseline:
-        return "--update-baseline needs --baseline FILE", "name the file to write"
-    if arguments.update_baseline and arguments.since:
-        return "--update-baseline cannot be used with --since", "a baseline is of all lines"
-    return None
-
-
 def _changes(revision: str) -> Changes:
     from nvm_lsp.lint.changed import GitError, changes_since  # noqa: PLC0415 -- seldom wanted
 
@@ -260,7 +168,7 @@ def _changes(revision: str) -> Changes:
 def _requests(
     arguments: argparse.Namespace, known: Configurations, sources: Sources
 ) -> list[Request]:
-    own = _own_layer(arguments)
+    own = own_layer(arguments)
     out: list[Request] = []
     for path in files_of(
         arguments.paths or ["."], known, force_exclude=arguments.force_exclude
@@ -276,16 +184,6 @@ def _requests(
             settings = replace(settings, layers=(*settings.layers, own))
         out.append(Request(path, settings, arguments.fork, arguments.target, data))
     return out
-
-
-def _own_layer(arguments: argparse.Namespace) -> Layer | None:
-    select, extend, ignore = (
-        tuple(code for word in words or () for code in word)
-        for words in (arguments.select, arguments.extend_select, arguments.ignore)
-    )
-    if not (select or extend or ignore):
-        return None
-    return Layer(select or None, extend, ignore)
 
 
 def _cache_folder(known: Configurations) -> str:
@@ -309,7 +207,7 @@ def _complain_of_codes(
 ) -> int:
     """Says which selected codes do not exist; 2 if any does not."""
     code = 0
-    own = _own_layer(arguments)
+    own = own_layer(arguments)
     for key, word, hint in unknown_codes([own] if own else [], (), kinds):
         code = complain(f"--{key}: there is no code {word!r}", hint)
     for found in known.read():
@@ -462,26 +360,3 @@ def _update_baseline(before: Baseline, fresh: Baseline, results: list[FileResult
         file=sys.stderr,
     )
     return 0
-
-
-def _codes(text: str) -> list[str]:
-    """An argparse type: codes with commas between them.
-
-    Raises:
-        argparse.ArgumentTypeError: there is none.
-    """
-    codes = [word.strip().upper() for word in text.split(",") if word.strip()]
-    if not codes:
-        raise argparse.ArgumentTypeError("write codes with commas between them, as in STK001,LBL")
-    return codes
-
-
-def _positive(text: str) -> int:
-    """An argparse type: a number from one on.
-
-    Raises:
-        argparse.ArgumentTypeError: it is no such number.
-    """
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
-    return int(text)
