@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.plugins.conftest import settings, write_plugin
 
 URI = "file:///work/program.easm"
@@ -176,19 +174,18 @@ def test_the_server_goes_on_beside_a_command_without_end(serve, installed):
     assert "PUSH1" in server.ask("textDocument/hover", AT)["contents"]["value"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [([URI, "acme", "none"], "no plugin has a command none"), ([URI], "takes a URI"),
-     (["file:///closed.easm", "acme", "count"], "is not open")],
-    ids=["unknown", "too few", "not open"],
-)
-def test_commands_that_are_none_are_refused(serve, installed, arguments, word):
+def test_commands_that_are_none_are_refused(serve, installed):
     server = serve(installed({"acme": GOOD}))
     server.open(URI, PROGRAM)
-    answer = server.ask(
-        "workspace/executeCommand", {"command": "nvm.plugin", "arguments": arguments}
-    )
-    assert word in answer["error"]["message"]
+    for arguments, word in (
+        ([URI, "acme", "none"], "no plugin has a command none"),
+        ([URI], "takes a URI"),
+        (["file:///closed.easm", "acme", "count"], "is not open"),
+    ):
+        answer = server.ask(
+            "workspace/executeCommand", {"command": "nvm.plugin", "arguments": arguments}
+        )
+        assert word in answer["error"]["message"]
 
 
 # A workspace that means harm ----------------------------------------------------------------------
