@@ -450,6 +450,10 @@ class NvmServer(LanguageServer):
             self.report("the protocol", error)
 
 
+#: What also tells of documents that nothing else can be said of.
+_DIAGNOSTICS = (lsp.TEXT_DOCUMENT_DIAGNOSTIC, lsp.WORKSPACE_DIAGNOSTIC)
+
+
 def create_server() -> NvmServer:
     """A server with its features, for one client."""
     server = NvmServer()
@@ -502,7 +506,7 @@ def _add_feature(server: NvmServer, feature: Feature) -> None:
     """Makes the server answer a method; a handler that fails is reported, and answers null."""
 
     def answer(params: Any) -> Any:
-        if _is_too_large(server, params):
+        if _is_passed_over(server, feature, params):
             return None
         try:
             return _handler(feature.handler)(server, params)
@@ -513,6 +517,8 @@ def _add_feature(server: NvmServer, feature: Feature) -> None:
             return None
 
     async def answer_later(params: Any) -> Any:
+        if feature.method not in _DIAGNOSTICS and _is_passed_over(server, feature, params):
+            return None
         try:
             return await _handler(feature.handler)(server, params)
         except (JsonRpcException, asyncio.CancelledError):
@@ -528,11 +534,15 @@ def _add_feature(server: NvmServer, feature: Feature) -> None:
     server.feature(feature.method, options)(answer_later if feature.asynchronous else answer)
 
 
-def _is_too_large(server: NvmServer, params: Any) -> bool:
-    """Whether a request is about a document that is too large to be analysed."""
+def _is_passed_over(server: NvmServer, feature: Feature, params: Any) -> bool:
+    """Whether a request is about a document that is too large to be analysed, or no program."""
     item = getattr(params, "text_document", None)
     opened = server.documents.documents.get(item.uri) if item is not None else None
-    return opened is not None and opened.too_large
+    if opened is None:
+        return False
+    # Scenarios in TOML are completed and checked; a formatter for programs would ruin them.
+    is_program = not opened.uri.lower().endswith(".toml")
+    return opened.too_large or not (is_program or feature.method == lsp.TEXT_DOCUMENT_COMPLETION)
 
 
 def _add_command(server: NvmServer, command: Command) -> None:

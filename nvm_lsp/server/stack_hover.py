@@ -6,9 +6,12 @@ already, as it is once the rules have run; a short program is analysed at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nvm_lsp.analysis.analyzer import Analysis, analyze
 from nvm_lsp.analysis.pictures import Picture
 from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.server.stack_comment_edits import picture_text
 
@@ -40,18 +43,35 @@ def stack_page(assembly: Assembly, line: int) -> str:
         for pc, size, is_data in assembly.source_map.line_items(assembly.program.root.path, line)
         if size and not is_data
     ]
+    where = ""
+    if not pcs:
+        pcs, where = list(_first_use(assembly, line)), "in its first use: "
     if not pcs:
         return ""
     analysis = analyze(assembly)
     before, after = analysis.before(pcs[0]), analysis.after(pcs[-1])
     if before is None:
         return "\n\nNo execution comes here."
-    parts = [f"\n\nstack before `{picture_text(before)}`"]
+    parts = [f"\n\n{where}stack before `{picture_text(before)}`"]
     if after is not None:
         parts.append(f"stack after `{picture_text(after)}`")
     if len(pcs) == 1:
         parts += _inputs(analysis, pcs[0], before)
     return "\n\n".join(parts)
+
+
+def _first_use(assembly: Assembly, line: int) -> Iterator[int]:
+    """What a line of a macro's body emits where the macro is used first."""
+    if len(assembly.bytecode) > _SHORT or (
+        structure(assembly.program.root.tree).macro_at(line) is None
+    ):
+        return
+    source_map = assembly.source_map
+    pcs = source_map.pcs(assembly.program.root.path, line)
+    for pc in pcs:
+        if not assembly.bytecode or source_map.trail(pc) != source_map.trail(pcs[0]):
+            return
+        yield pc
 
 
 def _inputs(analysis: Analysis, pc: int, before: Picture) -> list[str]:

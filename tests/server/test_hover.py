@@ -59,6 +59,10 @@ async def test_what_a_hover_tells(client, open_text):
         assert found is not None, marked
         for part in parts:
             assert part in found, (marked, part, found)
+    body = PROGRAM.replace("    AD", "    A|D") + "CALLER\n%add3(1, 2)\n%add3(3, 4)\n"
+    found = await hover(client, open_text, body)
+    assert "in its first use: stack before" in found
+    assert "stack after `[0x3, caller]`" in found
     inside = PROGRAM.replace("PUSH y", "PUSH |y")
     assert "parameter of `%add3`" in await hover(client, open_text, inside)
     assert "each use of the macro has its own" in await hover(

@@ -184,7 +184,14 @@ async def test_scenarios_in_toml_are_checked(client, open_text, tmp_path):
     assert [d.code for d in found] == ["SCN001"]
     assert "no TOML" in found[0].message
     assert not await open_text('value = 1\nblance = 5\n', other), "no program names it"
-    assert not await open_text("[block]\nnumber = 5\n", two)
+    assert not await open_text("[block]\n  number   =   5\n", two)
+    edits = await client.text_document_formatting_async(
+        lsp.DocumentFormattingParams(
+            text_document=lsp.TextDocumentIdentifier(uri=two),
+            options=lsp.FormattingOptions(tab_size=4, insert_spaces=True),
+        )
+    )
+    assert not edits, "it is no program"
 
 
 async def test_a_long_run_tells_its_progress_under_the_clients_token(client, open_text):
