@@ -314,14 +314,15 @@ def _report(going: _Run, results: list[FileResult]) -> int:
     report = Report(reports, __version__, going.kinds, going.sources)
     asked = going.asked
     if arguments.statistics:
-        stdout = [o for o in asked if o.target == STDIN]
-        sys.stdout.write(statistics(reports, as_json=arguments.format == "json"))
-        asked = [o for o in asked if o is not stdout[0]]
+        main, *asked = asked
+        stream = sys.stdout if main.target == STDIN else sys.stderr
+        stream.write(statistics(reports, as_json=arguments.format == "json"))
     code = max(write(report, asked), *(_code_of_failures(r) for r in reports), 0)
     for failure in (failure for file in reports for failure in file.errors):
         complain(failure.message, failure.hint)
-    if not (code and not any(file.diagnostics for file in reports)):
-        print(summary(reports, unsafe=arguments.unsafe_fixes), file=sys.stderr)
+    if any(file.diagnostics for file in reports) or not code:
+        text = summary(reports, unsafe=arguments.unsafe_fixes)
+        print(text if reports else "no easm files found", file=sys.stderr)
     return max(code, 0 if arguments.exit_zero else int(_is_failure(going, reports)))
 
 

@@ -83,6 +83,10 @@ def test_folders_give_their_programs_but_not_those_of_others(check):
     check("lib", "./lib/b.easm", "f.txt", found=["lib/b.easm:1 LBL001", "f.txt:1 LBL001"])
 
 
+def test_a_folder_without_programs_is_said(check):
+    check(files={"a.txt": ""}, found=[], err="no easm files found")
+
+
 def test_what_is_excluded_is_left_out_unless_it_is_named(check):
     files = {"a/b.easm": IDLE, "c.easm": CLEAN, "nvm-lsp.toml": 'exclude = ["a/"]'}
     check(files=files, found=[])

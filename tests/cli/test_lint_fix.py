@@ -36,6 +36,9 @@ def test_fixed_standard_input_goes_to_standard_output(check):
     done = check("-", "--diff", *ONLY, stdin=IDLE, code=1)
     assert "+    STOP" in done.stdout
     assert check("-", "--fix", *ONLY, stdin=MENDED, code=0).stdout == MENDED
+    counted = ("-", "--fix", "--statistics", *ONLY)
+    done = check(*counted, stdin=f"    ADD\n{IDLE}", code=1, err="1  STK001  error")
+    assert done.stdout == f"    ADD\n{MENDED}"
 
 
 def test_line_ends_and_byte_order_mark_stay(check, tmp_path):
