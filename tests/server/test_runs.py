@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from lsprotocol import types as lsp
 
+from nvm_lsp.analysis.graph import FORMATS
+from nvm_lsp.server.features import COMMANDS, PLUGIN_COMMAND
+from nvm_lsp.server.virtual_documents import KINDS
 from tests.server import shared
 
 client = shared.client
@@ -152,7 +156,7 @@ async def test_texts_are_made_of_a_program(client, open_text):
     await open_text("PUSH1 1\nPOP\nl:\nPUSH l\nJUMP\n", URI)
     ask = client.protocol.send_request_async
     texts = {}
-    for kind in ("bytecode", "listing", "disassembly", "cfg", "dot", "mermaid"):
+    for kind in KINDS:
         made = await ask("nvm/virtualDocument", {"uri": URI, "kind": kind})
         texts[kind] = made.text
         again = await client.workspace_text_document_content_async(
@@ -164,6 +168,8 @@ async def test_texts_are_made_of_a_program(client, open_text):
     assert "JUMPDEST" not in texts["disassembly"]
     assert texts["dot"].startswith("digraph")
     assert (await command(client, "nvm.cfg", URI))["text"] == texts["cfg"]
+    for form in FORMATS:
+        assert (await command(client, "nvm.cfg", URI, {"format": form}))["text"]
     again = await command(client, "nvm.disassemble", "0x6001505b600356")
     assert again["text"] == texts["disassembly"]
     assert (await command(client, "nvm.assemble", URI))["bytecode"] == "0x6001505b600356"
@@ -262,3 +268,9 @@ async def test_texts_are_refreshed_when_their_program_changes(client, open_text)
             break
         await asyncio.sleep(0.05)
     assert refreshed == [made.uri]
+
+
+def test_the_page_for_authors_of_clients_names_all_commands_and_kinds_of_texts():
+    page = (Path(__file__).parents[2] / "docs" / "language-server.md").read_text()
+    named = [command.name for command in COMMANDS if command.name != PLUGIN_COMMAND]
+    assert [name for name in (*named, *KINDS) if f"`{name}`" not in page] == []

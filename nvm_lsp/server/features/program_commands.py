@@ -84,7 +84,7 @@ async def disassemble_bytecode(
 
 
 async def control_flow(server: NvmServer, arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """``{"format": "text" | "dot" | "mermaid"}`` to ``{"text": …}``."""
+    """``{"format": "text" | "dot" | "mermaid" | "json"}`` to ``{"text": …}``."""
     uri, options = _arguments(arguments, "nvm.cfg")
     form = options.get("format", "text")
     if form not in FORMATS:
