@@ -50,7 +50,6 @@ KINDS: Mapping[str, Callable[[Assembly], str]] = {
     "dot": _graph("dot"),
     "mermaid": _graph("mermaid"),
     "json": _graph("json"),
-    "json": _graph("json"),
 }
 
 

@@ -270,7 +270,7 @@ async def test_texts_are_refreshed_when_their_program_changes(client, open_text)
     assert refreshed == [made.uri]
 
 
-def test_the_page_for_authors_of_clients_names_all_commands_and_kinds_of_texts():
+async def test_the_page_for_authors_of_clients_names_all_commands_and_kinds_of_texts():
     page = (Path(__file__).parents[2] / "docs" / "language-server.md").read_text()
     named = [command.name for command in COMMANDS if command.name != PLUGIN_COMMAND]
     assert [name for name in (*named, *KINDS) if f"`{name}`" not in page] == []
