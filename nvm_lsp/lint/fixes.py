@@ -18,6 +18,8 @@ __all__ = ["Mended", "Trial", "apply_edits", "errors_of_assembly", "fix_of", "me
 
 #: Passes over a text at most; each may make a place for the next.
 PASSES = 20
+#: Texts that are tried at most in search of fixes that break something; the rest is left out.
+TRIALS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,19 @@ def mend(
     """Fixes what can be fixed in a file's text.
 
     A fix is left out if the text after it causes more errors of assembling than before, or if it
-    edits other files as well. Of fixes that overlap, the first is applied; the others have their
-    turn in the next pass. A text that was there before ends it, too.
+    edits other files as well; the search for such fixes is bounded. Of fixes that overlap, the
+    first is applied; the others have their turn in the next pass. A text that was there before
+    ends it, too.
     """
     out = Mended(text)
     trial = look(text)
+    tried = 0
+
+    def breaks(picked: list[_Picked]) -> bool:
+        nonlocal tried
+        tried += 1
+        return tried > TRIALS or look(apply_edits(out.text, _edits(picked))).broken > trial.broken
+
     seen = {text}
     banned: set[tuple[object, ...]] = set()
     for _ in range(passes):
@@ -65,7 +75,7 @@ def mend(
         picked = _without_overlap(candidates, out.text)
         if not picked:
             return out
-        good, bad = _accepted(out.text, [], picked, look, trial.broken)
+        good, bad = _accepted([], picked, breaks)
         source = _Source(out.text)
         banned.update(_name(diagnostic, fix, source) for diagnostic, fix in bad)
         out.left_out += bad
@@ -190,24 +200,19 @@ def _is_taken(place: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
 
 
 def _accepted(
-    text: str,
-    kept: list[_Picked],
-    candidates: list[_Picked],
-    look: Callable[[str], Trial],
-    broken: int,
+    kept: list[_Picked], candidates: list[_Picked], breaks: Callable[[list[_Picked]], bool]
 ) -> tuple[list[_Picked], list[_Picked]]:
     """Which candidates may be applied together with those kept, and which may not.
 
     Halves are tried where the whole breaks something, so that a bad one costs a logarithm.
     """
-    trial = look(apply_edits(text, _edits([*kept, *candidates])))
-    if trial.broken <= broken:
+    if not breaks([*kept, *candidates]):
         return candidates, []
     if len(candidates) == 1:
         return [], candidates
     half = len(candidates) // 2
-    good, bad = _accepted(text, kept, candidates[:half], look, broken)
-    more, worse = _accepted(text, [*kept, *good], candidates[half:], look, broken)
+    good, bad = _accepted(kept, candidates[:half], breaks)
+    more, worse = _accepted([*kept, *good], candidates[half:], breaks)
     return good + more, bad + worse
 
 
