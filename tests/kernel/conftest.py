@@ -1,4 +1,8 @@
-"""py-evm raises the recursion limit when it is imported, which Hypothesis minds during a test."""
+"""py-evm and py_ecc raise the recursion limit when they are imported, which Hypothesis minds during
+a test.
+"""
+
+import py_ecc  # noqa: F401
 
 from nvm_lsp.runner.machine import load
 
