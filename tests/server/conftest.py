@@ -110,7 +110,8 @@ async def session(lsp_client: LanguageClient, tmp_path_factory):
                     ),
                 ),
                 workspace=lsp.WorkspaceClientCapabilities(
-                    workspace_edit=lsp.WorkspaceEditClientCapabilities(document_changes=True)
+                    workspace_edit=lsp.WorkspaceEditClientCapabilities(document_changes=True),
+                    file_operations=lsp.FileOperationClientCapabilities(will_rename=True),
                 ),
             ),
             workspace_folders=[lsp.WorkspaceFolder(root.as_uri(), "workspace")],

@@ -276,3 +276,52 @@ async def test_links(files: Files):
     ) == files.expected
     targets = {files.name(link.target) for link in found}
     assert targets == {"lib/token.easm", "token.json", "run.toml"}
+
+
+# Files that move ----------------------------------------------------------------------------------
+
+
+async def moved(files: Files, *moves: tuple[str, str]) -> dict[str, str]:
+    """The texts that change, after some files are to be renamed."""
+    answer = await files.request("workspace/willRenameFiles", {
+        "files": [{"oldUri": files.uri(old), "newUri": files.uri(new)} for old, new in moves]
+    })
+    out = {}
+    for change in answer.document_changes if answer is not None else ():
+        name = files.name(change.text_document.uri)
+        lines = files.texts[name].splitlines(keepends=True)
+        for edit in change.edits:
+            line, start, end = edit.range.start.line, edit.range.start, edit.range.end
+            assert start.line == end.line
+            lines[line] = (
+                lines[line][: start.character] + edit.new_text + lines[line][end.character :]
+            )
+        out[name] = "".join(lines)
+    return out
+
+
+MOVING = {
+    "main.easm": '#@ deploy 0x01 lib/a.easm\n%include "lib/a.easm"\n%include "./lib/b.easm"\n',
+    "lib/a.easm": '%include "b.easm"\n%include "nowhere.easm"\n',
+    "lib/b.easm": "STOP\n",
+}
+
+
+async def test_paths_follow_a_file_that_moves(files: Files):
+    files.write(MOVING, ["main.easm"])
+    assert await moved(files, ("lib/a.easm", "a2.easm")) == {
+        "main.easm": '#@ deploy 0x01 a2.easm\n%include "a2.easm"\n%include "./lib/b.easm"\n',
+        "lib/a.easm": '%include "lib/b.easm"\n%include "lib/nowhere.easm"\n',
+    }
+    assert await moved(files, ("main.easm", "lib/main.easm")) == {
+        "main.easm": '#@ deploy 0x01 a.easm\n%include "a.easm"\n%include "b.easm"\n',
+    }
+
+
+async def test_paths_follow_a_folder_that_moves(files: Files):
+    files.write(MOVING, ["main.easm"])
+    assert await moved(files, ("lib", "deep/library")) == {
+        "main.easm": '#@ deploy 0x01 deep/library/a.easm\n%include "deep/library/a.easm"\n'
+        '%include "deep/library/b.easm"\n',
+    }
+    assert await moved(files, ("nothing", "else")) == {}

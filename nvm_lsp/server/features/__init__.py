@@ -85,6 +85,10 @@ FEATURES: tuple[Feature, ...] = (
     Feature("textDocument/documentHighlight", "document_highlight:handle"),
     Feature("textDocument/prepareRename", "rename:prepare", asynchronous=True),
     Feature("textDocument/rename", "rename:handle", asynchronous=True),
+    Feature(
+        "workspace/willRenameFiles", "rename_files:handle",
+        {"filters": [{"scheme": "file", "pattern": {"glob": "**"}}]}, asynchronous=True,
+    ),
     Feature("textDocument/documentSymbol", "document_symbol:handle"),
     Feature("workspace/symbol", "workspace_symbol:handle", asynchronous=True),
     Feature("textDocument/foldingRange", "folding_range:handle"),

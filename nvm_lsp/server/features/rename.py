@@ -34,7 +34,7 @@ from nvm_lsp.syntax.parser import directives, terminals
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["handle", "name_problem", "prepare"]
+__all__ = ["handle", "name_problem", "prepare", "workspace_edit"]
 
 _REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
 
@@ -89,7 +89,7 @@ async def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] 
         )
     if new != target.name:
         _tell_of_scenarios(files, path, target)
-    return _workspace_edit(files, edits)
+    return workspace_edit(files, edits)
 
 
 def name_problem(name: str, *, is_macro: bool = False) -> str:
@@ -226,7 +226,7 @@ def _tell_of_scenarios(files: ProgramFiles, path: str, target: Target) -> None:
         )
 
 
-def _workspace_edit(
+def workspace_edit(
     files: ProgramFiles, edits: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
     """The edits as the client takes them: with the versions of open files if it can."""
