@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from lsprotocol import types as lsp
 from pytest_lsp import LanguageClient
@@ -41,7 +42,7 @@ class Files:
     def name(self, uri: str) -> str:
         """A file's name in the folder; another URI as it is."""
         prefix = self.root.as_uri() + "/"
-        return uri.removeprefix(prefix)
+        return unquote(uri.removeprefix(prefix))
 
     def write(self, files: dict[str, str], opened: Iterable[str] = ()) -> None:
         """Writes the files without their marks, and opens those with a cursor or named."""

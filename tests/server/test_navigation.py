@@ -473,3 +473,37 @@ async def test_calls_from_the_beginning_of_a_file(files: Files):
 async def test_what_cannot_be_called_has_no_hierarchy(files: Files):
     files.write({"main.easm": "%def A<|> = 1\nPUSH A\n"})
     assert await files.ask("textDocument/prepareCallHierarchy") is None
+
+
+# Unusual documents --------------------------------------------------------------------------------
+
+
+async def test_names_of_files_need_not_be_ascii(files: Files):
+    await references(files, {
+        "a b/é 😀.easm": '%include "../c%d.easm"\nPUSH ⟦F<|>EE⟧\n',
+        "c%d.easm": "%def ⟦FEE⟧ = 1\n",
+    })
+
+
+async def test_an_unsaved_document_includes_from_the_folder(files: Files):
+    files.write({"lib.easm": "%def ⟦FEE⟧ = 1\n"})
+    uri = "untitled:Untitled-1"
+    files.client.text_document_did_open(
+        lsp.DidOpenTextDocumentParams(
+            lsp.TextDocumentItem(uri, "easm", 1, '%include "lib.easm"\nPUSH FEE\nx:\n')
+        )
+    )
+    files.cursor = lsp.TextDocumentPositionParams(
+        lsp.TextDocumentIdentifier(uri), lsp.Position(1, 6)
+    )
+    assert files.marks(await files.ask("textDocument/definition")) == files.expected
+    edit = await files.ask("textDocument/rename", newName="PRICE")
+    changed = [files.name(change.text_document.uri) for change in edit.document_changes]
+    assert sorted(changed) == ["lib.easm", uri]
+    for method in ("documentSymbol", "foldingRange", "documentLink", "semanticTokens/full"):
+        assert await files.request(f"textDocument/{method}", {"textDocument": {"uri": uri}}) or (
+            method == "foldingRange"
+        )
+    files.client.text_document_did_close(
+        lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(uri))
+    )
