@@ -23,7 +23,7 @@ from nvm_lsp.assembler.expressions import checksum_address
 from nvm_lsp.opcodes import Opcode, opcode_by_code
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["NVM_STACK_LIMIT", "Analysis", "CallReading", "Instruction", "analyze"]
+__all__ = ["NVM_STACK_LIMIT", "Analysis", "CallReading", "Instruction", "analyze", "forget"]
 
 #: Words of stack that a guest of the NestedVM can use; the kernel needs the others
 #: (docs/kernel.md, held by tests/kernel).
@@ -76,6 +76,24 @@ def analyze(assembly: Assembly, target: str = "nvm") -> Analysis:
         known = assembly.__dict__[key] = Analysis(assembly, target)
     assert isinstance(known, Analysis)
     return known
+
+
+def forget(assembly: Assembly) -> None:
+    """Frees what is known of a program that nobody looks at any more.
+
+    Its parts refer to each other, so without this an editor's session holds the analyses of many
+    former texts until they are searched for. Whoever still has a part must not use it.
+    """
+    for key in [key for key in assembly.__dict__ if key.startswith("analysis for ")]:
+        analysis = assembly.__dict__.pop(key)
+        made = analysis.__dict__
+        if "pictures" in made:
+            made["pictures"].__dict__.clear()
+        if "flow" in made:
+            for block in made["flow"].blocks.values():
+                for state in block.states:
+                    state.leads_to.clear()
+        made.clear()
 
 
 @dataclass(frozen=True, eq=False)

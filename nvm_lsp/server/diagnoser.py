@@ -10,9 +10,9 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nvm_lsp.assembler.errors import LIMIT_EXCEEDED
 from nvm_lsp.configuration import Configuration
@@ -41,6 +41,8 @@ _AT_ONCE = 0.1
 _MANY_LINES = 500
 
 Json = dict[str, Any]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Outdated(Exception):  # noqa: N818 -- no error: there is a newer text
@@ -72,6 +74,7 @@ class Diagnoser:
         self._pushed: dict[str, str] = {}
         self._reports: dict[str, tuple[object, str, list[Json]]] = {}
         self._flawed: set[str] = set()
+        self._busy = 0  # programs that rules are looking at now
 
     # Push ----------------------------------------------------------------------------------------
 
@@ -151,6 +154,8 @@ class Diagnoser:
     async def _push_later(self, opened: OpenDocument, state: _State) -> None:
         try:
             loop = asyncio.get_running_loop()
+            await asyncio.sleep(min(state.rules_took, _LONGEST_PAUSE))  # typing may go on
+            await self._bury(opened)
             began = loop.time()
             late = await self.findings(opened)
             if not self._is_open(opened):
@@ -272,6 +277,7 @@ class Diagnoser:
 
     async def _report(self, opened: OpenDocument) -> tuple[str, dict[str, list[Json]]]:
         """A program's diagnostics with their result id, kept until its assembly is outdated."""
+        await self._bury(opened)
         assembly = self._server.documents.assembly(opened)
         known = self._reports.get(opened.uri)
         if known is not None and known[0] is assembly:
@@ -304,6 +310,11 @@ class Diagnoser:
         documents = self._server.documents
         return tuple(comment_diagnostics(documents.assembly(opened), documents.loader(opened)))
 
+    async def _bury(self, opened: OpenDocument) -> None:
+        """Frees what is known of former texts, unless somebody may be looking at it."""
+        if opened.former and not self._busy:
+            await _on_a_thread(OpenDocument.bury, opened)
+
     async def findings(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
         """What the assembler and the rules say; rules run on a thread, so others have their turn.
 
@@ -316,10 +327,15 @@ class Diagnoser:
             return opened.diagnostics
         steps = examine_in_steps(assembly, settings=documents.lint_settings(opened))
         found = None
-        while found is None:
-            found = await asyncio.to_thread(_step, steps)
-            if opened.assembly is not assembly:
-                raise Outdated
+        self._busy += 1
+        try:
+            while found is None:
+                found = await _on_a_thread(_step, steps)
+                if opened.assembly is not assembly:
+                    raise Outdated
+        finally:
+            self._busy -= 1
+            del steps
         opened.diagnostics = found
         return found
 
@@ -400,6 +416,16 @@ def _step(steps: Generator[None, None, Examination]) -> tuple[Diagnostic, ...] |
         found: Examination = end.value
         return found.diagnostics
     return None
+
+
+async def _on_a_thread(function: Callable[[T], R], argument: T) -> R:
+    """Like asyncio.to_thread, but cancelling waits until the thread has come to its end."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, argument))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
 
 
 def _moved(location: Location, by: int) -> Location:

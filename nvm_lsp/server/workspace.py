@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from nvm_lsp.analysis.analyzer import forget
 from nvm_lsp.assembler import Assembly, FileLoader, Limits, Unreadable, assemble
 from nvm_lsp.assembler.loader import decode_source
 from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSettings, Layer
@@ -37,7 +38,8 @@ class OpenDocument:
     """A document as the editor has it. ``assembly`` and ``diagnostics`` are None when outdated.
 
     ``read`` are the paths that its last assembly asked for, there or not. Of a document that is
-    ``too_large`` the tree is empty.
+    ``too_large`` the tree is empty. ``former`` are assemblies that can be forgotten once nobody is
+    at work on them.
     """
 
     uri: str
@@ -48,6 +50,7 @@ class OpenDocument:
     assembly: Assembly | None = None
     diagnostics: tuple[Diagnostic, ...] | None = None
     read: frozenset[str] = frozenset()
+    former: list[Assembly] = field(default_factory=list)
 
     @property
     def version(self) -> int:
@@ -86,7 +89,14 @@ class OpenDocument:
 
     def outdate(self) -> None:
         """Says that the assembly is not of the text, or not of the files, that there are now."""
+        if self.assembly is not None:
+            self.former.append(self.assembly)
         self.assembly = self.diagnostics = None
+
+    def bury(self) -> None:
+        """Forgets what is known of former texts."""
+        while self.former:
+            forget(self.former.pop())
 
     def _parse(self) -> None:
         lines = () if self.too_large else self.document.lines

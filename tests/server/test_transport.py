@@ -7,11 +7,15 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
+from textwrap import indent
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from nvm_lsp.cli.serve import EDITORS
+from nvm_lsp.server.settings_schema import sections
 from tests.server.wire import SERVE, Wire
 
 URI = "file:///work/program.easm"
@@ -130,3 +134,20 @@ def test_the_help_tells_how_to_hook_up_editors():
     )
     for editor in ("VS Code", "Neovim 0.11", "Neovim 0.7", "Emacs", "Helix", "Sublime"):
         assert editor in done.stdout
+
+
+def test_the_page_about_editors_has_the_lines_of_the_help():
+    page = (Path(__file__).parents[2] / "docs" / "editors.md").read_text(encoding="utf-8")
+    section = page.split("## Running a program")[0]
+    blocks = re.findall(r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 5
+    for block in blocks:
+        assert indent(block, " " * 6).rstrip() in EDITORS
+
+
+def test_the_page_about_editors_names_every_setting():
+    page = (Path(__file__).parents[2] / "docs" / "editors.md").read_text(encoding="utf-8")
+    for section in sections():
+        for name in section["properties"]:
+            word = name.removeprefix("nvm-lsp.").split(".")
+            assert word[-1] in page, name
