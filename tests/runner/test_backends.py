@@ -84,6 +84,7 @@ PROGRAMS = {
     "storage": "PUSH 7\nPUSH 1\nSSTORE\nPUSH 0\nPUSH 5\nSSTORE\nPUSH 5\nPUSH 6\nSSTORE\n",
     "a refund over the limit": "".join(f"PUSH 0\nPUSH {slot}\nSSTORE\n" for slot in range(5, 9)),
     "a word there and back": "PUSH 9\nPUSH 5\nSSTORE\nPUSH 75\nPUSH 5\nSSTORE\n",
+    "a word cleared and set": "PUSH 0\nPUSH 5\nSSTORE\nPUSH 9\nPUSH 5\nSSTORE\n",
     "transient storage": "PUSH 7\nPUSH 1\nTSTORE\nPUSH 1\nTLOAD\nPUSH 2\nTSTORE\n",
     "logs": "PUSH 8\nPUSH 7\nPUSH 40\nPUSH 3\nLOG2\nPUSH 0\nPUSH 0\nLOG0\n",
     "a revert": "PUSH 1\nPUSH 1\nSSTORE\nPUSH 64\nPUSH 0\nREVERT\n",
