@@ -141,6 +141,8 @@ class Diagnoser:
         self._show(opened, state, (*found, *state.late))
         state.last = loop.time()
         state.took = state.last - began
+        if not follow and not self._busy:
+            opened.bury()
         return follow
 
     def _is_quick(self, opened: OpenDocument, state: _State) -> bool:
