@@ -1,4 +1,4 @@
-"""Finding, loading and isolating plugins; it does not know what they provide.
+"""Loading and calling plugins, each apart from the others; it does not know what they provide.
 
 Built-in plugins are named here as modules and loaded only when a hook that they serve is called,
 so that linting never pays for execution. Plugins of others come from the entry-point group
@@ -10,24 +10,37 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import logging
 import os
-import sys
-import time
-import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import pluggy
 
 from nvm_lsp import hookspecs
-from nvm_lsp.diagnostics import KindTakenError
 from nvm_lsp.hookspecs import API_ATTRIBUTE, API_VERSION, BackendEntry
+from nvm_lsp.plugin_discovery import OWN, Plugin, discover
+from nvm_lsp.plugin_failures import (
+    ClashError,
+    PluginError,
+    PluginFailure,
+    clashes,
+    failed,
+    failures,
+    is_built_in,
+    is_off,
+    known,
+    listen,
+    note_clash,
+    off,
+    own,
+    record,
+    refuse,
+    switch_off,
+    unlisten,
+)
 
 __all__ = [
     "ClashError",
@@ -64,7 +77,6 @@ __all__ = [
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 E = TypeVar("E")
 
@@ -82,75 +94,15 @@ _BUILT_IN = {
     "nvm_lsp_importers": ("nvm_lsp.importer",),
     "nvm_lsp_state_providers": ("nvm_lsp.runner.state_provider",),
 }
-_OWN = "nvm-lsp"
-#: Failures after which a plugin is not called any more in this process.
-_PATIENCE = 3
-#: The last frames of a traceback that are kept: a recursion has thousands.
-_FRAMES = 30
-_TRACE_LENGTH = 20_000
 #: Seconds that a call may take: loading, a rule over a program, an answer in the editor.
 _SECONDS_VARIABLE = "NVM_LSP_PLUGIN_SECONDS"
 _SECONDS = 10.0
 
 
-class PluginError(ValueError):
-    """What a plugin should have given is not there; the message names the plugin and why."""
-
-
-class ClashError(Exception):
-    """Two plugins define the same codes, so that no finding could be told from another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """A plugin of somebody else's that is installed. ``why_off`` is empty if it is on."""
-
-    name: str
-    distribution: str
-    version: str
-    target: str
-    why_off: str = ""
-
-    @property
-    def package(self) -> str:
-        """The package of Python that it lies in."""
-        return self.target.partition(":")[0].partition(".")[0]
-
-    @property
-    def label(self) -> str:
-        """Its name, with that of its package where the two differ."""
-        package = f"{self.distribution} {self.version}".strip()
-        return f"{self.name} ({package})" if package else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class PluginFailure:
-    """What a plugin did wrong, and in which hook. ``place`` is ``file:line``, if it is known."""
-
-    plugin: str
-    hook: str
-    message: str
-    place: str = ""
-    trace: str = ""
-    switched_off: bool = False
-
-    @property
-    def text(self) -> str:
-        """The failure in one line."""
-        place = f" at {self.place}" if self.place else ""
-        off_ = "; it is switched off until the next start" if self.switched_off else ""
-        return f"plugin {self.plugin} failed in {self.hook}{place}: {self.message}{off_}"
-
-
-_failures: list[PluginFailure] = []
-_counts: Counter[str] = Counter()
-_off: dict[str, str] = {}
-_clashes: list[str] = []
-_plugins: dict[str, Plugin] = {}
+own.update(module for modules in _BUILT_IN.values() for module in modules)
 _stage = "new"
 _chained: set[tuple[str, str]] = set()
 _providers: dict[tuple[str, str], str] = {}
-_listeners: list[Callable[[PluginFailure], None]] = []
 
 
 # Calling ------------------------------------------------------------------------------------------
@@ -208,7 +160,7 @@ def ask(
     ``flaw`` says what is wrong with a result, nothing if it is right. What is built in has no limit
     of time.
     """
-    if plugin in _off:
+    if is_off(plugin):
         return default
     try:
         if is_built_in(plugin):
@@ -217,7 +169,7 @@ def ask(
             result = _limited(function, seconds)
         problem = flaw(result) if flaw is not None else ""
     except (Exception, SystemExit) as error:  # a plugin may raise anything
-        _fail(plugin, hook, error)
+        record(plugin, hook, error)
         return default
     if problem:
         refuse(plugin, hook, problem)
@@ -334,12 +286,12 @@ def _guarded(plugin: str, hook: str, entry: Any) -> Any:
         return entry
 
     def guarded() -> Any:
-        before = len(_failures)
+        before = len(failures())
         nothing = object()
         result = ask(plugin, hook, load, nothing)
         if result is nothing:
-            why = _failures[-1].text if len(_failures) > before else (
-                f"plugin {plugin} is switched off: {_off.get(plugin, '')}"
+            why = failures()[-1].text if len(failures()) > before else (
+                f"plugin {plugin} is switched off: {off().get(plugin, '')}"
             )
             raise PluginError(f"{entry.name} cannot be used: {why}")
         return result
@@ -376,10 +328,10 @@ def manager() -> pluggy.PluginManager:
     if _stage == "new":
         _stage = "loading"
         try:
-            for plugin, entry in _entry_points():
-                _plugins[plugin.name] = plugin
+            for plugin, entry in _discover():
+                known[plugin.name] = plugin
                 if plugin.why_off:
-                    _off.setdefault(plugin.name, plugin.why_off)
+                    switch_off(plugin.name, plugin.why_off)
                 else:
                     _register(registered, plugin, entry)
         finally:
@@ -393,15 +345,19 @@ def installed() -> tuple[Plugin, ...]:
     """The plugins of others that are installed, loaded or not."""
     manager()
     return tuple(
-        replace(plugin, why_off=_off.get(plugin.name, ""))
-        for plugin in _plugins.values()
-        if plugin.distribution != _OWN
+        replace(plugin, why_off=off().get(plugin.name, ""))
+        for plugin in known.values()
+        if plugin.distribution != OWN
     )
+
+
+def _discover() -> Iterator[tuple[Plugin, EntryPoint]]:
+    return discover(own, lambda problem: refuse("settings", "loading", problem))
 
 
 def discovered() -> tuple[Plugin, ...]:
     """The plugins of others that are installed; nothing of theirs is imported."""
-    return tuple(plugin for plugin, _ in _entry_points() if plugin.distribution != _OWN)
+    return tuple(plugin for plugin, _ in _discover() if plugin.distribution != OWN)
 
 
 def hooks_of(plugin: str) -> tuple[str, ...]:
@@ -409,75 +365,6 @@ def hooks_of(plugin: str) -> tuple[str, ...]:
     found = manager().get_plugin(plugin)
     callers = (manager().get_hookcallers(found) if found is not None else None) or []
     return tuple(sorted(caller.name for caller in callers))
-
-
-def is_built_in(plugin: str) -> bool:
-    """Whether a plugin is nvm-lsp's own."""
-    if any(plugin in modules for modules in _BUILT_IN.values()):
-        return True
-    found = _plugins.get(plugin)
-    return found is not None and found.distribution == _OWN
-
-
-def _entry_points() -> Iterator[tuple[Plugin, EntryPoint]]:
-    """The entry points of the group, each with what is known of it before it is loaded."""
-    if not _may_be_installed():
-        return
-    # Only now, as most have no plugins, and these are slow to import.
-    from importlib.metadata import entry_points  # noqa: PLC0415
-
-    from nvm_lsp import plugin_settings as settings  # noqa: PLC0415
-
-    entries = sorted(entry_points(group=hookspecs.GROUP), key=lambda entry: entry.name)
-
-    allowed = settings.third_party_allowed()
-    try:
-        unwanted = settings.disabled()
-    except settings.SettingsError as error:
-        unwanted = frozenset()
-        refuse("settings", "loading", str(error))
-    # Nobody passes for what is built in.
-    names = {module for modules in _BUILT_IN.values() for module in modules}
-    for entry in entries:
-        package = entry.dist.name if entry.dist is not None else ""
-        name = entry.name if entry.name not in names else f"{package}.{entry.name}"
-        names.add(name)
-        why = ""
-        if package != _OWN:
-            if not allowed:
-                why = "NVM_LSP_PLUGINS is 0"
-            elif {settings.canonical(name), settings.canonical(package)} & unwanted:
-                why = f"disabled in {settings.settings_file()}"
-        version = entry.dist.version if entry.dist is not None else ""
-        yield Plugin(name, package, version, entry.value, why), entry
-
-
-def _may_be_installed() -> bool:
-    """Whether anything has entry points in our group; importlib.metadata tells what.
-
-    It takes ten times as long to import as to look for ourselves, which every command would pay.
-    """
-    if any(hasattr(f, "find_distributions") and f is not PathFinder for f in sys.meta_path):
-        return True
-    group = f"[{hookspecs.GROUP}]".encode()
-    for folder in sys.path:
-        try:
-            names = os.listdir(folder or ".")
-        except NotADirectoryError:
-            return True  # an archive
-        except OSError:
-            continue
-        for name in names:
-            if name.endswith(".egg"):
-                return True
-            if name.endswith((".dist-info", ".egg-info")):
-                try:
-                    with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
-                        if group in file.read().replace(b" ", b""):
-                            return True
-                except OSError:
-                    continue
-    return False
 
 
 def _register(registered: pluggy.PluginManager, plugin: Plugin, entry: EntryPoint) -> None:
@@ -489,7 +376,7 @@ def _register(registered: pluggy.PluginManager, plugin: Plugin, entry: EntryPoin
         return True
 
     if not ask(plugin.name, "loading", load, False):
-        _off.setdefault(plugin.name, "it could not be loaded")
+        switch_off(plugin.name, "it could not be loaded")
         if registered.has_plugin(plugin.name):
             registered.unregister(name=plugin.name)
 
@@ -529,123 +416,16 @@ def _check_names(plugin: str, found: Any) -> None:
             refuse(plugin, name, "it is not marked with hookimpl, so it is not used", counts=False)
 
 
-def is_named(plugin: str, names: Iterable[str]) -> bool:
+def is_named(plugin: str, listed: Iterable[str]) -> bool:
     """Whether a plugin, or its package, is among those names, as they are written in settings."""
-    wanted = tuple(names)
+    wanted = tuple(listed)
     if not wanted or is_built_in(plugin):
         return False
     from nvm_lsp.plugin_settings import canonical  # noqa: PLC0415 -- only where something is off
 
-    known = _plugins.get(plugin)
-    own = {canonical(plugin), canonical(known.distribution if known is not None else plugin)}
-    return not own.isdisjoint(map(canonical, wanted))
-
-
-# Failing ------------------------------------------------------------------------------------------
-
-
-def failures() -> tuple[PluginFailure, ...]:
-    """What went wrong with plugins in this process so far."""
-    return tuple(_failures)
-
-
-def off() -> dict[str, str]:
-    """The plugins that are switched off, and why."""
-    return dict(_off)
-
-
-def listen(listener: Callable[[PluginFailure], None]) -> None:
-    """Has failures told to somebody who can show them; otherwise they go to Python's log."""
-    _listeners.append(listener)
-
-
-def unlisten(listener: Callable[[PluginFailure], None]) -> None:
-    """The listener is gone."""
-    if listener in _listeners:
-        _listeners.remove(listener)
-
-
-def refuse(plugin: str, hook: str, problem: str, *, counts: bool = True) -> None:
-    """Says that a plugin has given something that cannot be used."""
-    _fail(plugin, hook, PluginError(problem), counts=counts)
-
-
-def failed(plugin: str, hook: str, error: BaseException) -> str:
-    """Notes what a plugin raised where it was not called through `ask`; the failure in short."""
-    _fail(plugin, hook, error)
-    return f"{hook} of plugin {plugin} failed: {_failures[-1].message}"
-
-
-def _fail(
-    plugin: str, hook: str, error: BaseException, *, counts: bool = True
-) -> None:
-    known = _plugins.get(plugin)
-    if isinstance(error, KindTakenError) and known is not None and error.owner != known.package:
-        note_clash(plugin, error.owner, str(error))
-    overtime = type(error).__name__ == "OvertimeError"
-    _counts[plugin] += counts
-    switch = not is_built_in(plugin) and (overtime or _counts[plugin] >= _PATIENCE)
-    message = str(error) if isinstance(error, PluginError) or overtime else (
-        f"{type(error).__name__}: {error}"
-    )
-    message = " ".join(message.split())
-    if len(message) > 400:
-        message = f"{message[:397]}..."
-    failure = PluginFailure(
-        known.label if known is not None else plugin, hook, message,
-        _place(error) or _file_of(plugin),
-        _trace(error), switch and plugin not in _off,
-    )
-    if switch:
-        _off.setdefault(plugin, f"it failed in {hook}: {message}")
-    again = any(
-        (f.plugin, f.hook, f.message) == (failure.plugin, hook, message) for f in _failures
-    )
-    _failures.append(failure)
-    if again and not failure.switched_off:
-        return  # said already
-    from nvm_lsp.plugin_settings import write_log  # noqa: PLC0415 -- only when things went wrong
-
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    write_log(f"{stamp} {failure.text}\n{failure.trace}\n")
-    for listener in tuple(_listeners):
-        listener(failure)
-    if not _listeners:
-        log.warning("%s", failure.text, exc_info=error)
-
-
-def _trace(error: BaseException) -> str:
-    """The end of the traceback; a recursion is long, and so may be what an error quotes."""
-    text = "".join(traceback.format_exception(error, limit=-_FRAMES))
-    half = _TRACE_LENGTH // 2
-    return text if len(text) <= _TRACE_LENGTH else f"{text[:half]}\n…\n{text[-half:]}"
-
-
-def _place(error: BaseException) -> str:
-    """Where in the plugin's files it happened; empty if the fault shows in ours alone."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
-    own = (os.path.dirname(__file__) + os.sep, os.path.dirname(pluggy.__file__) + os.sep)
-    frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
-    for frame in reversed(frames):
-        if not frame.filename.startswith((*own, "<")):
-            return f"{frame.filename}:{frame.lineno}"
-    return ""
-
-
-def _file_of(plugin: str) -> str:
-    known = _plugins.get(plugin)
-    module = sys.modules.get(known.target.partition(":")[0]) if known is not None else None
-    file = getattr(module, "__file__", None)
-    return file if isinstance(file, str) else ""
-
-
-# Codes --------------------------------------------------------------------------------------------
-
-
-def clashes() -> tuple[str, ...]:
-    """Codes and names of findings that two plugins claim, in words; known once they are loaded."""
-    return tuple(_clashes)
+    found = known.get(plugin)
+    names = {canonical(plugin), canonical(found.distribution if found is not None else plugin)}
+    return not names.isdisjoint(map(canonical, wanted))
 
 
 def refuse_clashes() -> None:
@@ -655,17 +435,5 @@ def refuse_clashes() -> None:
         ClashError: there are such findings.
     """
     manager()
-    if _clashes:
-        raise ClashError(_clashes[0])
-
-
-def note_clash(plugin: str, owner: str, what: str) -> None:
-    """Says that two plugins claim the same; ``owner`` is a plugin or a package."""
-    first = next((p.label for p in _plugins.values() if owner in (p.name, p.package)), owner)
-    second = _plugins[plugin].label if plugin in _plugins else plugin
-    text = (
-        f"plugins {first} and {second} clash: {what}; switch one off: "
-        f"nvm-lsp plugins disable {plugin}"
-    )
-    if text not in _clashes:
-        _clashes.append(text)
+    if clashes():
+        raise ClashError(clashes()[0])

@@ -15,7 +15,7 @@ from Crypto.Hash import SHA256
 from Crypto.PublicKey import ECC
 from Crypto.Signature import DSS
 
-from nvm_lsp import chain, plugins
+from nvm_lsp import chain, plugin_failures, plugins
 from nvm_lsp.assembler import assemble_text, disassemble
 from nvm_lsp.chain import ForkEntry, Machine, OpcodeEntry, Precompile, pure
 from nvm_lsp.hookspecs import hookimpl
@@ -352,8 +352,8 @@ def _refused(entry: Any, hook: str) -> str:
     kind = ForkEntry if hook == "nvm_lsp_forks" else OpcodeEntry
     plugins._add("test", hook, kind, entry, register)  # type: ignore[arg-type]
     found = plugins.failures()[before:]
-    del plugins._failures[before:]
-    plugins._counts.clear()
+    del plugin_failures._failures[before:]
+    plugin_failures._counts.clear()
     assert len(found) == 1
     return found[0].message
 

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from nvm_lsp import diagnostics, plugins
+from nvm_lsp import diagnostics, plugin_discovery, plugin_failures, plugins
 from nvm_lsp.assembler import assemble_text
 from nvm_lsp.diagnostics import KINDS, OWN_PREFIXES, Diagnostic, define_kind
 from nvm_lsp.hookspecs import BackendEntry, ImporterEntry, hookimpl
@@ -31,7 +31,7 @@ def register(monkeypatch, tmp_path):
         ("_failures", []), ("_counts", Counter()), ("_off", {}), ("_clashes", []),
         ("_listeners", []),
     ):
-        monkeypatch.setattr(plugins, name, fresh)
+        monkeypatch.setattr(plugin_failures, name, fresh)
     monkeypatch.setattr(diagnostics, "_prefix_owners", dict(diagnostics._prefix_owners))
     added = []
     linter.owned_rules.cache_clear()
@@ -314,7 +314,7 @@ def test_the_quick_look_for_plugins_misses_none(monkeypatch, tmp_path, file, tex
     path.write_text(text)
     monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "none")])
     monkeypatch.setattr(sys, "meta_path", [importlib.machinery.PathFinder])
-    assert plugins._may_be_installed() is expected
+    assert plugin_discovery.may_be_installed() is expected
     assert expected or not entry_points(group="nvm_lsp")
 
 
