@@ -10,6 +10,7 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import Target, definitions, occurrences, structure
 from nvm_lsp.opcodes import instruction_set
 from nvm_lsp.server.names import distinct_contexts, macro_uses, uses
+from nvm_lsp.server.stack_hover import program_cost
 from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import tree as t
 
@@ -73,7 +74,7 @@ def _of_program(assembly: Assembly) -> list[str]:
     limit = f" of {_SIZE_LIMIT:,}" if size > _SIZE_LIMIT * 3 // 4 else ""
     if not size:
         return []
-    return [f"{size:,}{limit} bytes", f"{analyze(assembly).gas()} gas natively"]
+    return [f"{size:,}{limit} bytes", f"{program_cost(assembly)} gas natively"]
 
 
 def _of_macro(assembly: Assembly, name: str) -> list[str]:

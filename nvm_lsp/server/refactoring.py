@@ -6,9 +6,10 @@ Each is a pure function of an assembly and a place, and gives None where it cann
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nvm_lsp.analysis.signatures import calls_in
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.program import Macro
 from nvm_lsp.assembler.references import (
@@ -79,7 +80,7 @@ def _expression_at(line: t.Line, start: int, end: int) -> t.Expression | None:
     statement = line.statement
     if statement is None or isinstance(statement, t.ConstantDefinition):
         return None
-    for whole in expressions_of(statement):
+    for whole in _replaceable(statement):
         if whole.start <= start and end <= whole.end:
             if start == end:
                 return whole
@@ -87,6 +88,15 @@ def _expression_at(line: t.Line, start: int, end: int) -> t.Expression | None:
                 (part for part in _parts(whole) if (part.start, part.end) == (start, end)), None
             )
     return None
+
+
+def _replaceable(statement: t.Statement) -> Iterator[t.Expression]:
+    """The expressions that may as well be names."""
+    if isinstance(statement, t.Bytes):
+        # Without a width the digits themselves say how many bytes there are.
+        yield from (item.value for item in statement.items if item.width is not None)
+    else:
+        yield from expressions_of(statement)
 
 
 def _parts(expression: t.Expression) -> Iterator[t.Expression]:
@@ -171,7 +181,7 @@ def _alike(tree: t.SyntaxTree, text: str) -> Iterator[Span]:
             statement, t.ConstantDefinition
         ):
             continue
-        for whole in expressions_of(statement):
+        for whole in _replaceable(statement):
             for part in _parts(whole):
                 if line.text[part.start : part.end].strip() == text:
                     yield Span.of_line(number, part.start, part.end)
@@ -199,9 +209,11 @@ def extract_macro(assembly: Assembly, first: int, last: int) -> Fix | None:
     inner = {
         found.name
         for found in occurrences_between(tree, first, last + 1)
-        if found.kind in ("label", "position")
+        if found.kind == "label"
     }
     if any(_used_outside(assembly, name, first, last, around is not None) for name in inner):
+        return None
+    if inner & _measured(lines) or _may_share_jumpdest(lines):
         return None
     used = [
         found.name
@@ -226,12 +238,40 @@ def extract_macro(assembly: Assembly, first: int, last: int) -> Fix | None:
     return Fix(f"Extract {last - first + 1} lines to macro %{name}", edits, Applicability.MANUAL)
 
 
+def _may_share_jumpdest(lines: Sequence[t.Line]) -> bool:
+    """Whether a label before lines, or one at their end, may make one JUMPDEST with what follows.
+
+    A label and an explicit JUMPDEST below it are one, but not across the edge of a macro.
+    """
+    statements = [line.statement for line in lines if line.statement is not None]
+    if not statements:
+        return False
+    first, last = statements[0], statements[-1]
+    begins = isinstance(first, t.Instruction) and first.mnemonic == "JUMPDEST"
+    return begins or isinstance(last, t.Label)
+
+
+def _measured(lines: Sequence[t.Line]) -> set[str]:
+    """The names whose length is asked for, which macros' own labels do not have."""
+    return {
+        name.text
+        for line in lines
+        if line.statement is not None
+        for expression in expressions_of(line.statement)
+        for call in calls_in(expression)
+        if call.function.text == "len"
+        for argument in call.arguments
+        for name in t.names_in(argument)
+    }
+
+
 def _may_move(line: t.Line) -> bool:
     statement = line.statement
     if statement is None:
         # A comment that speaks of the line above or of the program stays where it is.
         return line.comment is None or line.comment.kind in ("plain", "stack")
-    return isinstance(statement, t.Instruction | t.MacroUse | t.Label | t.PositionLabel | t.Bytes)
+    # A position label would also end what len() of the one before it counts.
+    return isinstance(statement, t.Instruction | t.MacroUse | t.Label | t.Bytes)
 
 
 def _used_outside(
@@ -368,6 +408,10 @@ def _inlined(assembly: Assembly, macro: Macro, use: _Use, number: int) -> Edit |
     head = macro.definition
     if len(head.parameters) != len(use.statement.arguments):
         return None
+    if any(isinstance(line.statement, t.PositionLabel | t.Table) for line in macro.body):
+        return None  # outside of the macro they would end what len() of others counts
+    if _may_share_jumpdest(macro.body):
+        return None
     arguments = {
         word.text: use.text[argument.start : argument.end].strip()
         for word, argument in zip(head.parameters, use.statement.arguments, strict=True)
@@ -375,7 +419,7 @@ def _inlined(assembly: Assembly, macro: Macro, use: _Use, number: int) -> Edit |
     labels = {
         line.statement.name.text
         for line in macro.body
-        if isinstance(line.statement, t.Label | t.PositionLabel | t.Table)
+        if isinstance(line.statement, t.Label)
     }
     if labels & arguments.keys():
         return None
@@ -415,7 +459,7 @@ def _substituted(line: t.Line, arguments: dict[str, str], renamed: dict[str, str
                 places.append((name.start - name.at, name.end, new))
             elif name.text in renamed:
                 places.append((name.start, name.end, renamed[name.text]))
-    if isinstance(statement, t.Label | t.PositionLabel | t.Table):
+    if isinstance(statement, t.Label):
         word = statement.name
         places.append((word.start, word.end, renamed.get(word.text, word.text)))
     for start, end, new in sorted(places, reverse=True):

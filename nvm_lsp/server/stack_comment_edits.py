@@ -36,9 +36,13 @@ def stack_comment_fixes(assembly: Assembly, first: int, last: int) -> Iterator[F
         one = f"Insert stack comment # {missing[0][2]}"
         title = one if len(edits) == 1 else f"Insert {len(edits)} stack comments"
         yield Fix(title, edits, Applicability.MANUAL)
+    for line in range(first, min(last, assembly.program.root.tree.line_count - 1) + 1):
+        comment = assembly.program.root.tree.line(line).comment
+        if comment is not None and comment.kind == "stack":
+            picture_after(assembly, line)  # looking there finds what is wrong there
     wrong = tuple(
         Edit(mismatch.comment.location, f"# {picture_text(mismatch.computed)}")
-        for mismatch in analysis.pictures.check()
+        for mismatch in sorted(analysis.pictures.mismatches, key=lambda found: found.pc)
         if mismatch.comment.location.path == path
         and first <= mismatch.comment.location.span.start.line <= last
         and not mismatch.comment.scope

@@ -9,34 +9,53 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nvm_lsp.analysis.analyzer import Analysis, analyze
+from nvm_lsp.analysis.gas import Gas
 from nvm_lsp.analysis.pictures import Picture
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.server.stack_comment_edits import picture_text
 
-__all__ = ["is_ready", "prepare", "stack_page"]
+__all__ = ["is_ready", "prepare", "program_cost", "stack_page"]
 
 #: Bytes of a program that is analysed at once.
 _SHORT = 1_024
+_COST = "gas of a run"
 _CALLS = (0xF1, 0xF2, 0xF4, 0xFA)
 
 
 def is_ready(assembly: Assembly) -> bool:
-    """Whether asking for stacks is quick."""
-    analysis = analyze(assembly)
-    return len(assembly.bytecode) <= _SHORT or {"flow", "comments"} <= analysis.__dict__.keys()
+    """Whether asking for stacks and gas is quick."""
+    if len(assembly.bytecode) <= _SHORT:
+        return True
+    return _has_flow(assembly) and _COST in assembly.__dict__
+
+
+def _has_flow(assembly: Assembly) -> bool:
+    """Whether stacks alone are quick, as they are once the rules have run."""
+    known = analyze(assembly).__dict__.keys()
+    return len(assembly.bytecode) <= _SHORT or {"flow", "comments"} <= known
 
 
 def prepare(assembly: Assembly) -> None:
-    """Makes what stacks are read from; may take long."""
+    """Makes what stacks and gas are read from; may take long."""
     analysis = analyze(assembly)
     _ = analysis.flow, analysis.comments
+    program_cost(assembly)
+
+
+def program_cost(assembly: Assembly) -> Gas:
+    """What a run costs that ends with success, found once for each assembly."""
+    known = assembly.__dict__.get(_COST)
+    if known is None:
+        known = assembly.__dict__[_COST] = analyze(assembly).gas()
+    assert isinstance(known, Gas)
+    return known
 
 
 def stack_page(assembly: Assembly, line: int) -> str:
     """The stack around a line of the root file; nothing where no execution comes."""
-    if not assembly.ok or not is_ready(assembly):
+    if not assembly.ok or not _has_flow(assembly):
         return ""
     pcs = [
         pc

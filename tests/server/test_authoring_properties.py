@@ -55,6 +55,8 @@ GOOD = st.sampled_from(
         "    ADD", "    %add3(1 + 2, start)", "    %twice(LIMIT)  # use", "    PUSH len(data)",
         '    PUSH4 selector("transfer(address,uint256)")', "    JUMPDEST", "", "# plain é 😀",
         "%bytes 0x0102, LIMIT:2", "    PUSH start", "    DUP1", "    SWAP1", "    STOP",
+        "mid:", "    PUSH mid", "    JUMPI", "low:", "    PUSH low + 1",
+        "    PUSH len(mid)", ".end:",
     ]
 )
 BAD = st.sampled_from(
@@ -79,7 +81,7 @@ def check_same(assembly: Assembly, text: str, fix: Fix | None) -> None:
     assert again.bytecode == assembly.bytecode, f"{fix.title}:\n{after}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(GOOD, min_size=1, max_size=12), st.data())
 def test_refactorings_keep_the_bytecode(lines, data):
     text = program(lines)

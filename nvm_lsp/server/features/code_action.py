@@ -5,6 +5,7 @@ Edits that cost something are made when an action is looked at, if the client ca
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from nvm_lsp.server.refactoring import (
 )
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
+from nvm_lsp.server.stack_hover import is_ready, prepare
 from nvm_lsp.source import Location, Position, Span, split_lines
 from nvm_lsp.syntax import parse_lines
 from nvm_lsp.syntax import tree as t
@@ -67,6 +69,11 @@ async def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[s
         return []
     try:
         found = await _diagnostics(server, opened)
+        assembly = server.documents.assembly(opened)
+        if assembly.ok and not is_ready(assembly):
+            await asyncio.to_thread(prepare, assembly)
+        if opened.assembly is not assembly:
+            raise Outdated
     except Outdated:  # the client asks again for the text that it has now
         return []
     span = server.converter.span(opened.document, params.range)

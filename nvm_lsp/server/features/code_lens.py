@@ -59,14 +59,17 @@ async def resolve(server: NvmServer, lens: lsp.CodeLens) -> dict[str, Any]:
     answer["command"] = {"title": "…", "command": ""}
     opened = server.documents.documents.get(str(data.get("uri")))
     arguments = data.get("arguments")
-    if opened is None or not isinstance(arguments, list):
+    line = int(data.get("line", 0))
+    if opened is None or not isinstance(arguments, list) or line >= opened.tree.line_count:
         return answer
     assembly = server.documents.assembly(opened)
     if server.settings.code_lens.gas and assembly.ok and not is_ready(assembly):
         await asyncio.to_thread(prepare, assembly)
+        if opened.assembly is not assembly:
+            return answer
     found = resolved(
         str(data.get("entry")), program_of(server, opened),
-        CodeLens(int(data.get("line", 0)), "", str(data.get("command")), tuple(arguments)),
+        CodeLens(line, "", str(data.get("command")), tuple(arguments)),
     )
     if found is not None:
         answer["command"] = _command(opened.uri, *found)
