@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from nvm_lsp.opcodes import Opcode
 
-__all__ = ["opcode_page"]
+__all__ = ["opcode_page", "opcode_url"]
+
+
+def opcode_url(row: Opcode, fork: str) -> str:
+    """Where the web tells more of an opcode, as it is in a fork."""
+    return f"https://www.evm.codes/?fork={fork}#{row.code:02x}"
 
 
 def opcode_page(row: Opcode) -> str:

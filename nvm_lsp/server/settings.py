@@ -14,6 +14,7 @@ __all__ = [
     "CHOICES",
     "CodeLensSettings",
     "CompletionSettings",
+    "DocumentLinkSettings",
     "FormatSettings",
     "IncludeSettings",
     "InlayHintSettings",
@@ -55,6 +56,13 @@ class CompletionSettings:
     """``nvm-lsp.completion``: ``snippets`` fills in the parameters of macros."""
 
     snippets: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLinkSettings:
+    """``nvm-lsp.documentLinks``: ``opcodes`` makes each mnemonic a link, beside the paths."""
+
+    opcodes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,7 @@ class Settings:
     inlay_hints: InlayHintSettings = field(default_factory=InlayHintSettings)
     code_lens: CodeLensSettings = field(default_factory=CodeLensSettings)
     completion: CompletionSettings = field(default_factory=CompletionSettings)
+    document_links: DocumentLinkSettings = field(default_factory=DocumentLinkSettings)
     format: FormatSettings = field(default_factory=FormatSettings)
     run: RunSettings = field(default_factory=RunSettings)
     lint: LintSettings = field(default_factory=LintSettings)

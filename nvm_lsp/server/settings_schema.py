@@ -25,7 +25,7 @@ _SECTIONS = {
     "Run": ("run.",),
     "Checks": ("lint.", "fork", "includes."),
     "Hints and Lenses": ("inlayHints.", "codeLens."),
-    "Writing": ("completion.", "format."),
+    "Writing": ("completion.", "format.", "documentLinks."),
     "Limits": ("limits.",),
 }
 #: What each setting does, in Markdown.
@@ -42,6 +42,8 @@ _TEXTS = {
     "codeLens.gas": "Show gas and size above macros and blocks.",
     "codeLens.references": "Show how often labels, constants and macros are used.",
     "completion.snippets": "Complete macros with their parameters to fill in.",
+    "documentLinks.opcodes": "Make each mnemonic a link to its page on evm.codes; hovers have "
+    "these links in any case.",
     "format.enable": "Format documents and selections.",
     "format.onType": "Format a line when Enter ends it (where `editor.formatOnType` is on).",
     "run.onSave": "Run a program whenever it is saved. Only in a trusted workspace.",

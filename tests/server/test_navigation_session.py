@@ -91,6 +91,22 @@ async def test_without_folders_only_open_files_are_renamed(bare: LanguageClient,
     assert len(edit.changes) == 2
 
 
+async def test_mnemonics_are_links_if_wished(bare: LanguageClient, tmp_path):
+    await bare.initialize_session(
+        lsp.InitializeParams(
+            capabilities=lsp.ClientCapabilities(), root_uri=tmp_path.as_uri(),
+            initialization_options={"documentLinks": {"opcodes": True}},
+        )
+    )
+    files = Files(bare, tmp_path)
+    files.write({"main.easm": "%fork cancun\n  tload # 😀\nPUHS\nPUSH 1\n"}, ["main.easm"])
+    (link,) = await files.request(
+        "textDocument/documentLink", {"textDocument": {"uri": files.uri("main.easm")}}
+    )
+    assert link.target == "https://www.evm.codes/?fork=cancun#5c"
+    assert link.range == lsp.Range(lsp.Position(1, 2), lsp.Position(1, 7))
+
+
 async def test_references_in_a_large_workspace_can_be_cancelled(bare: LanguageClient, tmp_path):
     files = await start(bare, tmp_path)
     filler = "".join(f"PUSH2 {number}\n" for number in range(200))

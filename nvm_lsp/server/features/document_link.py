@@ -1,4 +1,8 @@
-"""textDocument/documentLink: files that `%include`, `%incbin` and scenario comments name."""
+"""textDocument/documentLink: files that `%include`, `%incbin` and scenario comments name.
+
+If the user wishes, mnemonics lead to their pages, too; by default only hovers do, because editors
+underline what is a link.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,17 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nvm_lsp.opcode_page import opcode_url
+from nvm_lsp.opcodes import opcode_by_name
 from nvm_lsp.server.program_files import ProgramFiles, includes_of, range_json
 from nvm_lsp.syntax import SyntaxTree
+from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
 
     from nvm_lsp.server.server import NvmServer
+    from nvm_lsp.server.workspace import OpenDocument
 
 __all__ = ["Link", "handle", "links"]
 
@@ -46,7 +54,22 @@ def handle(server: NvmServer, params: lsp.DocumentLinkParams) -> list[dict[str, 
                 "target": files.uri(path),
                 **({"tooltip": path} if tooltips else {}),
             })
+    if server.documents.settings.document_links.opcodes:
+        answer += _opcodes(server, opened)
     return answer
+
+
+def _opcodes(server: NvmServer, opened: OpenDocument) -> Iterator[dict[str, Any]]:
+    fork = server.documents.assembly(opened).fork
+    for number, line in enumerate(opened.tree.lines()):
+        statement = line.statement
+        if not isinstance(statement, t.Instruction):
+            continue
+        row = opcode_by_name(statement.mnemonic)
+        if row is not None:
+            start, end = statement.start, statement.mnemonic_end
+            place = range_json(server, opened.tree, number, start, end)
+            yield {"range": place, "target": opcode_url(row, fork)}
 
 
 def _takes_tooltips(server: NvmServer) -> bool:

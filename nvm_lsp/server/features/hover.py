@@ -17,7 +17,7 @@ from nvm_lsp.assembler.symbols import Symbol
 from nvm_lsp.diagnostics import KINDS
 from nvm_lsp.editor_hooks import Cursor, Hover, HoverEntry
 from nvm_lsp.hookspecs import hookimpl
-from nvm_lsp.opcode_page import opcode_page
+from nvm_lsp.opcode_page import opcode_page, opcode_url
 from nvm_lsp.opcodes import FORKS, opcode_by_code, opcode_by_name
 from nvm_lsp.server.comments import words_of
 from nvm_lsp.server.contributions import ServedProgram, cursor_at, hovers
@@ -131,7 +131,7 @@ def _parts(
         case t.Instruction(mnemonic=mnemonic):
             row = opcode_by_name(mnemonic)
             if row is not None:
-                text = f"{opcode_page(row)}\n\n{_link(row.code, assembly.fork)}"
+                text = f"{opcode_page(row)}\n\n[evm.codes]({opcode_url(row, assembly.fork)})"
                 text += stack_page(assembly, line)
                 yield statement.start, statement.mnemonic_end, text
             elif mnemonic == "PUSH":
@@ -202,10 +202,6 @@ _SIZED_PUSH = (
     "**PUSH** sizes itself: the narrowest of PUSH0 to PUSH32 that holds the value; "
     "0 is PUSH0 where the fork has it, else PUSH1 0."
 )
-
-
-def _link(code: int, fork: str) -> str:
-    return f"[evm.codes](https://www.evm.codes/?fork={fork}#{code:02x})"
 
 
 def _emitted(assembly: Assembly, line: int) -> str:
