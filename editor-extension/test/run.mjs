@@ -1,4 +1,4 @@
-// node test/run.mjs unit|editor [NAME…]: bundles those tests and runs them, one file after another.
+// node test/run.mjs unit|editor|bench [NAME…]: bundles those tests and runs them, one file after another.
 import { readdirSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ await esbuild.build({
   external: ["playwright-core"],
 });
 const environment = { ...process.env };
-if (kind === "editor") {
+if (kind === "editor" || kind === "bench") {
   const { prepareEditor, prepareWheels } = await import("./editor/prepare.mjs");
   environment.NVM_EDITOR_SERVER = prepareEditor();
   environment.NVM_PYTHON = process.env.PYTHON ?? "python3";

@@ -151,7 +151,8 @@ export class Server implements vscode.Disposable {
 
   private clientOptions(found: Found): LanguageClientOptions {
     return {
-      documentSelector: [{ language: "easm" }],
+      // Not what the extension shows itself: listings, pages.
+      documentSelector: [{ language: "easm", scheme: "file" }, { language: "easm", scheme: "untitled" }],
       outputChannel: this.log,
       traceOutputChannel: this.log,
       initializationOptions: { trusted: vscode.workspace.isTrusted },

@@ -220,9 +220,10 @@ function logRow(entry: { address: string; topics: string[]; data: string }, deco
     "div", { class: "row" },
     h("span", { class: "address", text: shortAddress(entry.address), title: entry.address }),
     h("span", { class: "log" },
-      decoded !== null ? h("span", { class: "decoded", text: decoded }) : null,
-      ...entry.topics.map((topic) => h("span", { class: "topic", text: shorten(topic), title: topic })),
-      byteLength(entry.data) ? h("span", { class: "topic", text: shorten(entry.data), title: entry.data.slice(0, 400) }) : null),
+      ...(decoded !== null
+        ? [h("span", { class: "decoded", text: decoded, title: [...entry.topics, entry.data.slice(0, 400)].join("\n") })]
+        : [...entry.topics, ...(byteLength(entry.data) ? [entry.data] : [])].map((word) =>
+            h("span", { class: "topic", text: shorten(word), title: word.slice(0, 400) })))),
   );
 }
 
@@ -234,11 +235,11 @@ function callRow(call: Call): HTMLElement {
     "div", { class: call.success ? "row call" : "row call failed" },
     h("span", { class: "kind", text: call.kind }),
     h("span", { class: "decoded", text: `${to}.${what}`, title: `${call.to}\n${call.data.slice(0, 400)}` }),
-    call.value === "0x0" ? null : h("span", { class: "dim", text: readWord(call.value).join(" · ") }),
-    h("span", { class: "dim", text: `${group(call.gas_used)} gas` }),
-    failure ? h("span", { class: "failure", text: failure }) : null,
-    call.step === null || call.depth > 1 ? null
+    h("span", { class: "gas", text: `${group(call.gas_used)} gas` }),
+    call.step === null || call.depth > 1 ? h("span")
       : h("button", { class: "link", text: `step ${group(call.step + 1)}`, on: { click: () => goTo(call.step ?? 0) } }),
+    call.value === "0x0" ? null : h("span", { class: "more dim", text: `with ${readWord(call.value).join(" · ")}` }),
+    failure ? h("span", { class: "more failure", text: failure }) : null,
   );
   row.style.paddingLeft = `${4 + 18 * (call.depth - 1)}px`;
   return row;

@@ -29,7 +29,7 @@ test("bytecode is shown, copied and disassembled; the control flow is drawn", as
     await it.line("JUMPI").waitFor();
     await it.page.keyboard.press("Control+1");
     await it.command("NestedVM: Show Bytecode and Listing");
-    await it.line(/loop\.easm: \d+ bytes/).waitFor();
+    await it.line(/loop\.easm:\s\d+\sbytes/).waitFor();
     await it.page.keyboard.press("Control+1");
     await it.command("NestedVM: Show Control-Flow Graph");
     const graph = it.panel();
