@@ -134,7 +134,10 @@ class Structure:
 
 
 def occurrence_at(tree: t.SyntaxTree, position: Position) -> Occurrence | None:
-    """The name at a position; its marker (``@``, ``%``, ``.``) and its end count as the name."""
+    """The name at a position; its marker (``@``, ``%``, ``.``) and its end count as the name.
+
+    In a stack comment it is a word of it, of kind ``picture``, whether or not that names anything.
+    """
     line, column = position.line, position.column
     if not 0 <= line < tree.line_count:
         return None
@@ -148,7 +151,17 @@ def occurrence_at(tree: t.SyntaxTree, position: Position) -> Occurrence | None:
             return occurrence
         if column == occurrence.end:
             best = occurrence
-    return best
+    return best or _picture_at(tree, line, column)
+
+
+def _picture_at(tree: t.SyntaxTree, line: int, column: int) -> Occurrence | None:
+    index = bisect_right(tree.starts, line) - 1
+    start = tree.starts[index]
+    for places in _index(tree.chunks[index]).pictures.values():
+        for place in places:
+            if start + place.line == line and place.start <= column <= place.end:
+                return Occurrence(line, place.start, place.end, place.name, place.kind)
+    return None
 
 
 def target_of(tree: t.SyntaxTree, occurrence: Occurrence) -> Target:

@@ -69,6 +69,8 @@ DEFINITIONS = {
     "CRLF": "# 😀\r\n⟦start⟧:\r\nPUSH sta<|>rt\r\n",
     "mnemonic": "ADD<|>\n",
     "undefined": "PUSH now<|>here\n",
+    "word of a stack comment": "%def ⟦FEE⟧ = 1\nPUSH FEE # [F<|>EE, x]\n",
+    "value in a stack comment": "%def FEE = 1\nPUSH FEE # [FEE, x<|>]\n",
     "built-in": "PUSH fo<|>rk\n",
     "comment": "start:\nSTOP # to the st<|>art\n",
     "word of a scenario": "%def deploy = 1\n#@ dep<|>loy 0x01 lib.easm\n",
@@ -209,6 +211,7 @@ async def test_files_outside_of_the_workspace_are_not_read(files: Files):
 
 HIGHLIGHTS = {
     "label": "⟦start⟧: # 😀\nPUSH ⟦st<|>art⟧\nSTOP\n",
+    "stack comment": "%def x = 1\nCALLER # [⟦a<|>⟧]\nDUP1 # [⟦a⟧, ⟦a⟧]\n",
     "block": "⟦%if⟧ 1\nSTOP\n⟦%else⟧\n%if 2\n%end\n⟦<|>%end⟧\n",
     "macro's block": "⟦%ma<|>cro⟧ m()\nSTOP\n⟦%end⟧\n",
     "block that is not closed": "⟦%if<|>⟧ 1\nSTOP\n",

@@ -44,7 +44,7 @@ async def _answer(
     target = target_of(opened.tree, occurrence)
     path = opened.document.path
     found = files.definitions(path, target, near=True)
-    if not found:
+    if not found and occurrence.kind != "picture":
         await read_workspace(server, opened.uri)
         files = ProgramFiles(server)
         found = files.definitions(path, target)

@@ -26,7 +26,7 @@ def handle(server: NvmServer, params: lsp.LinkedEditingRangeParams) -> dict[str,
         return None
     position = server.converter.position(opened.document, params.position)
     occurrence = occurrence_at(opened.tree, position)
-    if occurrence is None:
+    if occurrence is None or occurrence.kind == "picture":
         return None
     target = target_of(opened.tree, occurrence)
     places = list(occurrences(opened.tree, target))
