@@ -173,6 +173,7 @@ class Runs:
         if still_open is not None:
             made.moves.note(before, still_open.document.lines)
             self.tests[uri] = made
+            self._server.refresh_inlay_hints()
             self._server.diagnoser.run_ended(uri)
         return {"passed": all(row["passed"] for row in made.cases), "cases": made.cases}
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
+import pytest_lsp
 from lsprotocol import types as lsp
+from pytest_lsp import ClientServerConfig, LanguageClient
 
 from nvm_lsp.analysis.graph import FORMATS
 from nvm_lsp.server.features import COMMANDS, PLUGIN_COMMAND
@@ -117,6 +120,14 @@ async def test_cases_are_tested_and_what_fails_is_shown(client, open_text):
     (found,) = await diagnostics(client, "nvm-lsp test")
     assert found.message == "case two: expected storage[1] 99, got 4"
     assert (found.range.start.line, found.range.start.character) == (5, 3)
+    hints = await client.text_document_inlay_hint_async(
+        lsp.InlayHintParams(
+            text_document=lsp.TextDocumentIdentifier(uri=URI),
+            range=lsp.Range(lsp.Position(0, 0), lsp.Position(99, 0)),
+        )
+    )
+    marks = [(h.position.line, h.label) for h in hints if h.label[0] in "✓✗"]
+    assert marks == [(2, "✓"), (5, "✗ got 4")]
     alone = await command(client, "nvm.test", URI, {"case": "one"})
     assert alone["passed"]
     assert len(alone["cases"]) == 1
@@ -274,3 +285,50 @@ async def test_the_page_for_authors_of_clients_names_all_commands_and_kinds_of_t
     page = (Path(__file__).parents[2] / "docs" / "language-server.md").read_text()
     named = [command.name for command in COMMANDS if command.name != PLUGIN_COMMAND]
     assert [name for name in (*named, *KINDS) if f"`{name}`" not in page] == []
+
+
+@pytest_lsp.fixture(
+    config=ClientServerConfig(server_command=[sys.executable, "-m", "nvm_lsp", "serve", "--stdio"])
+)
+async def pulling(lsp_client: LanguageClient):
+    """A client that asks for diagnostics instead of being sent them."""
+    await lsp_client.initialize_session(
+        lsp.InitializeParams(
+            capabilities=lsp.ClientCapabilities(
+                text_document=lsp.TextDocumentClientCapabilities(
+                    diagnostic=lsp.DiagnosticClientCapabilities()
+                ),
+                workspace=lsp.WorkspaceClientCapabilities(
+                    diagnostics=lsp.DiagnosticWorkspaceClientCapabilities(refresh_support=True)
+                ),
+            )
+        )
+    )
+    yield
+    await lsp_client.shutdown_session()
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_client_that_pulls_is_told_to_pull_again_after_a_run(pulling):
+    refreshed = asyncio.Event()
+
+    def refresh(*_: object) -> None:
+        refreshed.set()
+
+    pulling.protocol.fm.features[lsp.WORKSPACE_DIAGNOSTIC_REFRESH] = refresh
+    pulling.text_document_did_open(
+        lsp.DidOpenTextDocumentParams(
+            text_document=lsp.TextDocumentItem(
+                uri=URI, language_id="easm", version=1, text="PUSH0\nPUSH0\nREVERT\n"
+            )
+        )
+    )
+    ask = lsp.DocumentDiagnosticParams(text_document=lsp.TextDocumentIdentifier(uri=URI))
+    before = await pulling.text_document_diagnostic_async(ask)
+    assert "nvm-lsp run" not in [d.source for d in before.items]
+    refreshed.clear()
+    await command(pulling, "nvm.run", URI)
+    await asyncio.wait_for(refreshed.wait(), 20)
+    after = await pulling.text_document_diagnostic_async(ask)
+    (found,) = [d for d in after.items if d.source == "nvm-lsp run"]
+    assert found.message == "the run reverts here without data"

@@ -23,11 +23,19 @@ if TYPE_CHECKING:
     from lsprotocol import types as lsp
 
     from nvm_lsp.server.run_lines import LineRun
-    from nvm_lsp.server.runs import Result
+    from nvm_lsp.server.runs import Result, TestRun
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
 
-__all__ = ["Hint", "handle", "result_label", "run_hints", "run_tooltip", "static_hints"]
+__all__ = [
+    "Hint",
+    "handle",
+    "result_label",
+    "run_hints",
+    "run_tooltip",
+    "static_hints",
+    "test_hints",
+]
 
 _ROWS_SHOWN = 32
 _LONGEST_STACK = 60
@@ -67,6 +75,9 @@ async def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[st
     result = server.results.get(opened.uri)
     if settings.results and result is not None:
         hints += run_hints(result, opened, first, last)
+    tests = server.runs.tests.get(opened.uri)
+    if settings.results and tests is not None:
+        hints += test_hints(tests, opened, first, last)
     hints.sort(key=lambda hint: (hint.line, hint.order))
     return [_to_json(server, opened, hint) for hint in hints]
 
@@ -183,6 +194,28 @@ def run_hints(result: Result, opened: OpenDocument, first: int, last: int) -> It
     if line is not None and first <= line <= last:
         label = result_label(result.json, stale)
         yield Hint(line, label, run_tooltip(result.json), None, 5)
+
+
+def test_hints(tests: TestRun, opened: OpenDocument, first: int, last: int) -> Iterator[Hint]:
+    """Which expectations in lines the last tests have found met."""
+    stale = tests.version != opened.version
+    rows: dict[int, list[tuple[str | None, dict[str, Any]]]] = {}
+    for case in tests.cases:
+        for row in case["findings"]:
+            line = tests.moves.now(row["line"] - 1)
+            if row["file"] == opened.document.path and line is not None and first <= line <= last:
+                rows.setdefault(line, []).append((case["name"], row))
+    for line, found in rows.items():
+        failed = [(name, row) for name, row in found if not row["passed"]]
+        label = f"✗ got {_short(failed[0][1]['got'])}" if failed else "✓"
+        said = [
+            f"{'✓' if row['passed'] else '✗'} {name or 'the program'}: got `{row['got']}`"
+            for name, row in found
+        ]
+        if stale:
+            label = f"({label})"
+            said.append(f"*{_STALE}*")
+        yield Hint(line, label, "\n\n".join(said), None, 4)
 
 
 def _line_hint(line: int, run: LineRun, stale: bool) -> Hint:
