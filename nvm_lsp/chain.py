@@ -72,7 +72,9 @@ class Machine(Protocol):
 
     @property
     def block(self) -> Mapping[str, int | bytes]:
-        """Number, timestamp, prevrandao, gas_limit, base_fee, chain_id; coinbase as bytes."""
+        """Number, timestamp, prevrandao, gas_limit, base_fee, chain_id, slot_number; coinbase as
+        bytes.
+        """
 
     def pop(self) -> int: ...
 

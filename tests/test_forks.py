@@ -225,6 +225,20 @@ def test_a_transaction_of_osaka_has_its_limit(nvm) -> None:
     assert "at most 16,777,216 gas on osaka (EIP-7825)" in done.stderr
 
 
+def test_amsterdam_is_there_for_those_who_ask(nvm, monkeypatch) -> None:
+    arguments = ("run", "-", "--fork", "amsterdam", "--json")
+    source = "#@ block.slot_number 77\nSLOTNUM\nPUSH 0\nMSTORE\nPUSH 32\nPUSH 0\nRETURN\n"
+    refused = nvm(*arguments, stdin=source)
+    assert refused.returncode == 2
+    assert "amsterdam" in refused.stderr
+    monkeypatch.setenv("NVM_LSP_EXPERIMENTAL", "1")
+    for profile in ("table", "threaded"):
+        done = nvm(*arguments, "--profile", profile, stdin=source)
+        assert int(json.loads(done.stdout)["return_data"], 16) == 77, done.stderr
+    done = nvm(*arguments, stdin=source.partition("\n")[2])
+    assert int(json.loads(done.stdout)["return_data"], 16) == (1_717_281_407 - 1_606_824_023) // 12
+
+
 # A chain of its own -------------------------------------------------------------------------------
 
 

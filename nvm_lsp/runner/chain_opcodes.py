@@ -10,6 +10,7 @@ from typing import Any
 
 from nvm_lsp import plugins
 from nvm_lsp.chain import Halt, OpcodeEntry, Precompile
+from nvm_lsp.runner.world import Block
 
 __all__ = ["as_opcode", "as_precompile", "at_another_price"]
 
@@ -128,15 +129,11 @@ class _PlainMachine:
 
     @property
     def block(self) -> Mapping[str, int | bytes]:
-        state = self._computation.state
+        block: Block = self._computation.state.run.world.block
         return {
-            "number": int(state.block_number),
-            "timestamp": int(state.timestamp),
-            "prevrandao": int.from_bytes(state.mix_hash, "big"),
-            "gas_limit": int(state.gas_limit),
-            "base_fee": int(state.execution_context.base_fee_per_gas),
-            "chain_id": int(state.execution_context.chain_id),
-            "coinbase": bytes(state.coinbase),
+            "number": block.number, "timestamp": block.timestamp, "prevrandao": block.prevrandao,
+            "gas_limit": block.gas_limit, "base_fee": block.base_fee, "chain_id": block.chain_id,
+            "slot_number": block.slot, "coinbase": block.coinbase,
         }
 
     def pop(self) -> int:

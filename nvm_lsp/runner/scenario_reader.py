@@ -46,9 +46,9 @@ BAD_SCENARIO = define_kind(
     digits, or the JSON of solc, Foundry, Hardhat or Vyper, `file.json:Name` for one of several),
     `abi PATH`, `label ADDRESS NAME`, `rpc URL block=N` (state of a node), `block.number N` and so
     on with `timestamp`, `base_fee`, `chain_id`, `coinbase`, `gas_limit`, `prevrandao`,
-    `excess_blob_gas`. `case NAME` begins a case of its own: the `#@` and `#=` lines below it, up to
-    the next one or to the code, hold for it alone. `scenario FILE.toml` reads the same keys from a
-    file. Values are expressions and may use the file's constants.
+    `excess_blob_gas`, `slot_number`. `case NAME` begins a case of its own: the `#@` and `#=` lines
+    below it, up to the next one or to the code, hold for it alone. `scenario FILE.toml` reads the
+    same keys from a file. Values are expressions and may use the file's constants.
 
     ## Example
     ```easm
@@ -68,6 +68,7 @@ _KERNEL_OPTIONS = {
 }
 _BLOCK_NUMBERS = (
     "number", "timestamp", "prevrandao", "gas_limit", "base_fee", "excess_blob_gas", "chain_id",
+    "slot_number",
 )
 #: What may stand after ``#@``.
 KEYS = (

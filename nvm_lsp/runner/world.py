@@ -30,6 +30,8 @@ Address = bytes
 
 _CALLER = bytes.fromhex("ca11e00000000000000000000000000000000001")
 _COINBASE = bytes.fromhex("c0ffee00000000000000000000000000000000c0")
+#: When Ethereum's beacon chain began (Unix time), and how long a slot is, in seconds.
+_FIRST_SLOT, _SLOT_SECONDS = 1_606_824_023, 12
 _PREVRANDAO = int.from_bytes(bytes(range(32)), "big")
 
 
@@ -47,7 +49,8 @@ class Account:
 class Block:
     """The block that a run pretends to be in. Nothing in it depends on the clock.
 
-    ``hashes`` are those of the blocks before it, the youngest first.
+    ``hashes`` are those of the blocks before it, the youngest first. ``slot_number`` is its slot on
+    the beacon chain, None for that of an Ethereum block of its time.
     """
 
     number: int = 20_000_000
@@ -61,6 +64,14 @@ class Block:
     hashes: tuple[bytes, ...] = tuple(
         (0xB10C << 240 | age).to_bytes(32, "big") for age in range(1, 257)
     )
+    slot_number: int | None = None
+
+    @property
+    def slot(self) -> int:
+        """The number of its slot."""
+        if self.slot_number is not None:
+            return self.slot_number
+        return max(self.timestamp - _FIRST_SLOT, 0) // _SLOT_SECONDS
 
 
 class PreState(Protocol):

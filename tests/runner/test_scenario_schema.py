@@ -43,6 +43,7 @@ prevrandao = 3
 gas_limit = 30000000
 base_fee = 7
 excess_blob_gas = 0
+slot_number = 9
 chain_id = 1
 coinbase = "{ADDRESS}"
 [accounts.{ADDRESS}]
