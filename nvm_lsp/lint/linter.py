@@ -203,6 +203,8 @@ def findings(owned: OwnedRule, context: LintContext) -> list[Diagnostic]:
 
 def flaw_of(rule: Rule, context: LintContext, found: list[Any]) -> str:
     """What is wrong with a rule's findings, nothing if they can be shown."""
+    if not found:
+        return ""
     lines = {tree.path: tree.tree.line_count for tree in context.assembly.program.contexts}
     for item in found:
         if not isinstance(item, Diagnostic):
