@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
@@ -182,7 +183,9 @@ def _limited(function: Callable[[], T], seconds: float) -> T:
 
     with contextlib.suppress(KeyError, ValueError):
         seconds = float(os.environ[_SECONDS_VARIABLE])
-    return limited(function, seconds)
+    # What a plugin prints is no part of a command's answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        return limited(function, seconds)
 
 
 class Found(NamedTuple, Generic[E]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -74,9 +76,11 @@ class _Foreign:
         watcher: Watcher | None = None,
     ) -> Execution:
         try:
-            result: object = self._backend.execute(
-                world, message, fork=fork, limits=limits, watcher=watcher
-            )
+            # What a plugin prints is no part of a command's answer.
+            with contextlib.redirect_stdout(sys.stderr):
+                result: object = self._backend.execute(
+                    world, message, fork=fork, limits=limits, watcher=watcher
+                )
             if not isinstance(result, Execution):
                 raise TypeError(f"execute gives an Execution, not {type(result).__name__}")
         except ValueError:

@@ -124,8 +124,10 @@ async def _converse(server: NvmServer, inbox: Inbox) -> int:
 
 def serve_stdio(new_server: NewServer) -> int:
     """Serves the client that started this process; the exit code."""
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
-    # Whatever prints by mistake must not end up among the messages.
+    stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # What is printed by mistake, be it by a process that a plugin starts, is no message.
+    with contextlib.suppress(OSError, AttributeError):  # there may be no standard error
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = sys.stderr
 
     async def serve() -> int:

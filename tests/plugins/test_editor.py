@@ -88,6 +88,22 @@ def nvm_lsp_code_lenses():
     return [CodeLensEntry("raises", raises), CodeLensEntry("rubbish", rubbish),
             CodeLensEntry("nowhere", nowhere)]
 '''
+CHATTY = '''\
+import os, subprocess, sys
+from nvm_lsp.api import Hover, HoverEntry, Span, hookimpl
+
+print("loading")
+
+def hover(cursor):
+    print("hovering")
+    os.write(1, b"Content-Length: 3\\r\\n\\r\\nxyz")
+    subprocess.run([sys.executable, "-c", "print('beside')"])
+    return Hover("**chatty**", Span.of_line(0, 0, 1))
+
+@hookimpl
+def nvm_lsp_hovers():
+    return [HoverEntry("chatty", hover)]
+'''
 ENDLESS = '''\
 import re
 from nvm_lsp.api import CodeLensEntry, CompletionEntry, HoverEntry, hookimpl
@@ -152,6 +168,12 @@ def test_a_plugin_that_fails_is_switched_off_and_the_server_goes_on(serve, insta
     assert server.ask("textDocument/codeLens", {"textDocument": {"uri": URI}})
     assert not [n for n in server.notifications[count:] if "plugin bad" in str(n)]
     assert server.wait_for("window/logMessage", "Traceback (most recent call last)")
+
+
+def test_what_a_plugin_prints_is_no_message(serve, installed):
+    server = serve(installed({"chatty": CHATTY}))
+    server.open(URI, PROGRAM)
+    assert "**chatty**" in server.ask("textDocument/hover", AT)["contents"]["value"]
 
 
 def test_a_hover_without_end_costs_its_limit_once(serve, installed):

@@ -119,6 +119,13 @@ def test_the_doctor_says_what_ails_each(run, installed):
     assert "something is wrong" in done.stdout
 
 
+def test_what_plugins_print_is_no_part_of_an_answer(run, installed):
+    chatty = "print('loading')\n" + GOOD.replace("    place =", "    print('looking')\n    place =")
+    done = run("lint", "--format", "json", "a.easm", env=installed({"acme": chatty}))
+    assert "ACM001" in json.dumps(json.loads(done.stdout))
+    assert {"loading", "looking"} <= set(done.stderr.split())
+
+
 # Codes --------------------------------------------------------------------------------------------
 
 
