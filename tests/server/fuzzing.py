@@ -32,7 +32,8 @@ CAPABILITIES = {
 OPTIONS = {"run": {"seconds": 0.3}, "inlayHints": {"results": False}}
 
 LINES = [
-    "STOP", "PUSH1 1", "PUSH2 0x1234  # [a]", "ADD", "ADDD", "PUSH start", "start:", "JUMP",
+    '%include "library.easm"', "  PUSH A + B", "STOP", "PUSH1 1",
+    "PUSH2 0x1234  # [a]", "ADD", "ADDD", "PUSH start", "start:", "JUMP",
     "JUMPI", "DUP1", "SWAP1", "POP", "again:", "PUSH again", "  PUSH A + 2", "%def A = 3",
     "%def B = A * 2", "%macro twice(x)", "PUSH x", "%end", "%twice(4)", "%twice(", "%if A > 2",
     "%else", '%include "library.easm"', '%include "program.easm"', '%bytes "text 😀", 0x00',
@@ -101,7 +102,7 @@ class Session:
         self.steps += 1
         action = self.pick.choices(
             (self._edit, self._ask, self._cancel, self._close_or_open, self._disk, self._run),
-            (10, 10, 2, 1, 1, 0.3),
+            (10, 10, 2, 3, 1, 0.3),
         )[0]
         action()
         if len(self.waiting) > 8 or self.pick.random() < 0.2:
@@ -121,6 +122,40 @@ class Session:
             if message["method"] == "window/showMessage":
                 raise AssertionError(message["params"]["message"])
         self.wire.notifications.clear()
+
+    async def entangle(self) -> None:
+        """Has a program include a file that then changes, in the editor, on disk, or by closing."""
+        name, library = "program.easm", "library.easm"
+        if name not in self.open:
+            self._open(name)
+        text = self.open[name]
+        text.version += 1
+        text.text = '%include "library.easm"\n%assert A == 7\nPUSH1 A\n' + text.text
+        self.wire.set_text(self.uri(name), text.text, text.version)
+        way = self.pick.choice(("edit", "disk", "close"))
+        (self.folder / library).write_text("%def A = 7\n", encoding="utf-8")
+        if library in self.open:
+            self._close_or_open(library)
+        else:
+            self._told_of_disk(library)
+        if way != "disk":
+            self._open(library)
+            if way == "close":
+                self._define(library, 700)
+        await self.wire.ask("textDocument/diagnostic", {"textDocument": {"uri": self.uri(name)}})
+        if way == "edit":
+            self._define(library, 700)
+        elif way == "close":
+            self._close_or_open(library)
+        else:
+            (self.folder / library).write_text("%def A = 70000\n", encoding="utf-8")
+            self._told_of_disk(library)
+
+    def _define(self, library: str, value: int) -> None:
+        text = self.open[library]
+        text.version += 1
+        text.text = f"%def A = {value}\n"
+        self.wire.set_text(self.uri(library), text.text, text.version)
 
     # What it does --------------------------------------------------------------------------------
 
@@ -163,8 +198,8 @@ class Session:
             number = self.pick.choice([*self.waiting, 10**6])
             self.wire.notify("$/cancelRequest", {"id": number})
 
-    def _close_or_open(self) -> None:
-        name = self.pick.choice(self.names)
+    def _close_or_open(self, name: str = "") -> None:
+        name = name or self.pick.choice(self.names)
         if name in self.open:
             del self.open[name]
             self.wire.notify("textDocument/didClose", {"textDocument": {"uri": self.uri(name)}})
@@ -179,6 +214,9 @@ class Session:
     def _disk(self) -> None:
         name = self.pick.choice(self.names)
         (self.folder / name).write_bytes(self._some_lines(self.pick.randint(0, 20)).encode())
+        self._told_of_disk(name)
+
+    def _told_of_disk(self, name: str) -> None:
         self.wire.notify(
             "workspace/didChangeWatchedFiles", {"changes": [{"uri": self.uri(name), "type": 2}]}
         )
@@ -278,6 +316,9 @@ PARAMETERS: dict[str, Callable[[Session], Any]] = {
     "completionItem/resolve": lambda s: {"label": s.pick.choice(("ADD", "start", "nonsense"))},
     "codeLens/resolve": lambda s: {"range": s.over()["range"], "data": {"uri": "file:///none"}},
     "codeAction/resolve": lambda s: {"title": "nothing", "kind": "quickfix"},
+    "workspace/willRenameFiles": lambda s: {"files": [
+        {"oldUri": s.uri("library.easm"), "newUri": s.uri(s.pick.choice(("new.easm", "é/x.easm")))}
+    ]},
     "workspace/symbol": lambda s: {"query": s.pick.choice(("", "st", "A", "😀"))},
     "workspace/diagnostic": lambda s: {"previousResultIds": []},
     "nvm/virtualDocument": lambda s: s.of(kind=s.pick.choice(("bytecode", "listing", "cfg"))),
@@ -317,6 +358,7 @@ async def state(wire: Wire, session: Session) -> dict[str, Any]:
 async def check_against_fresh(session: Session) -> None:
     """Compares what the session's server knows with what a fresh one does."""
     await session.settle()
+    await session.entangle()
     fresh = await start()
     try:
         await initialize(fresh, session.folder, session.encoding)
