@@ -105,6 +105,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     # stdout is the protocol, so the log goes to stderr.
     logging.basicConfig(stream=sys.stderr, level=arguments.log_level.upper())
+    if arguments.log_level != "debug":
+        # It logs each refused or cancelled request with a traceback; what fails, we log ourselves.
+        logging.getLogger("pygls").setLevel(logging.CRITICAL)
     address = arguments.tcp or arguments.ws
     if address is not None and not arguments.allow_remote and not _is_loopback(address[0]):
         print(
