@@ -31,6 +31,7 @@ from nvm_lsp.runner.run import Request, Run, run
 from nvm_lsp.runner.run_json import to_json
 from nvm_lsp.runner.scenario import CALLER, KERNEL_ADDRESS, Scenario
 from nvm_lsp.runner.world import Account, Block, Limits
+from nvm_lsp.server.features.inlay_hint import run_tooltip
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads(files("nvm_lsp.runner").joinpath("run.schema.json").read_text())
@@ -145,6 +146,7 @@ def test_steps_are_told_where_they_are_asked_for() -> None:
     result = check(asked, note, steps=True)
     assert result.execution.missing == ()
     assert result.steps
+    assert f"*{note}" in run_tooltip(to_json(result))
     check(asked, note, snapshots="all")
     probed = assemble_text("PUSH 7 #? stack[0]\nSTOP\n")
     prepared = prepare(probed, MemoryLoader({})).request

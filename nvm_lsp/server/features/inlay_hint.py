@@ -276,6 +276,7 @@ def run_tooltip(result: dict[str, Any]) -> str:
         lines.append(result["decoded"]["detail"])
     lines.append(f"gas {gas['used']:,}{native} · {result['steps']:,} steps")
     lines.append(f"return data `{_shortened(result['return_data'])}`")
+    lines += [f"*{note}*" for note in result.get("notes", ())]
     if result["stack"]:
         lines.append("stack, top first: " + ", ".join(f"`{word}`" for word in result["stack"][:16]))
     lines += [
