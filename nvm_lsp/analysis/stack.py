@@ -217,7 +217,11 @@ def constants_of(
     inputs: list[int | frozenset[int]] = []
     several = False
     for word in value.inputs:
-        found = constants_of(word, entry)
+        # Most inputs are leaves, and this is called for every value of every visit to a block.
+        if type(word) is int:
+            inputs.append(word)
+            continue
+        found = entry(word.depth) if type(word) is Entry else constants_of(word, entry)
         if found is None:
             return None
         several = several or type(found) is not int

@@ -125,7 +125,7 @@ def examine_in_steps(
 ) -> Generator[None, None, Examination]:
     """`examine`, stopping after each rule, for callers that have other things to do meanwhile."""
     settings = settings or FileSettings()
-    levels = _levels(settings, kinds())
+    levels = _levels(settings)
     errors = [d for d in assembly.diagnostics if d.severity is Severity.ERROR]
     found = [d for d in assembly.diagnostics if d.severity is not Severity.ERROR]
     before = len(failures())
@@ -156,8 +156,8 @@ def examine_in_steps(
 
 
 @lru_cache(maxsize=64)
-def _levels(settings: FileSettings, known: tuple[Kind, ...]) -> Mapping[str, Severity]:
-    return MappingProxyType({kind.code: level_of(kind, settings) for kind in known})
+def _levels(settings: FileSettings) -> Mapping[str, Severity]:
+    return MappingProxyType({kind.code: level_of(kind, settings) for kind in kinds()})
 
 
 @lru_cache(maxsize=1)
