@@ -51,17 +51,6 @@ _NAMES = {
 Units = Callable[[str, int], int]
 
 
-class Token(NamedTuple):
-    """A stretch of a line of a chunk in code units. A name's ``kind`` is still to be found."""
-
-    line: int
-    start: int
-    length: int
-    type: int
-    modifiers: int
-    name: str = ""
-
-
 class Piece(NamedTuple):
     """The tokens of a chunk, five numbers each, the first one's line from the chunk's start.
 
@@ -133,11 +122,22 @@ def global_kinds(tree: SyntaxTree) -> Mapping[str, str]:
 # Chunks ------------------------------------------------------------------------------------------
 
 
-class _Encoded(NamedTuple):
-    """A chunk's numbers, lines from the last token to the chunk's end, and what they rest on."""
+class _Lexed(NamedTuple):
+    """A chunk's numbers, those of used names still without type, and lines from the last token on.
+
+    ``uses`` are the names that are used: place in the numbers, line, name, whether in a comment.
+    """
 
     numbers: array[int]
     tail: int
+    uses: tuple[tuple[int, int, str, bool], ...]
+    names: tuple[str, ...]
+
+
+class _Encoded(NamedTuple):
+    """A chunk's numbers and what they rest on."""
+
+    numbers: array[int]
     basis: tuple[object, ...]
 
 
@@ -146,72 +146,67 @@ def _chunk(
     encoding: str,
 ) -> tuple[array[int], int]:
     """The numbers of a chunk, the same object as long as they are the same, and its tail."""
-    tokens, names = _lexed(chunk, units, encoding)
+    lexed = _lexed(chunk, units, encoding)
+    if not lexed.uses:
+        return lexed.numbers, lexed.tail
     macros = [
         (macro.first - start, macro.last - start, macro)
         for macro in blocks.macros_between(start, start + len(chunk.lines))
     ]
     basis: tuple[object, ...] = (
-        *(kinds.get(name) for name in names),
+        *(kinds.get(name) for name in lexed.names),
         *((first, last, macro.parameters, macro.labels) for first, last, macro in macros),
     )
     key = ("tokens", encoding)
     known = chunk.cache.get(key)
-    if isinstance(known, _Encoded) and known.basis == basis:
-        return known.numbers, known.tail
-    numbers = array("I")
-    line = column = 0
-    for token in tokens:
-        type_, modifiers = token.type, token.modifiers
-        if token.name:
-            kind = _kind(token, macros, kinds)
-            type_, more = _NAMES[kind]
-            modifiers |= more
-        if token.line != line:
-            column = 0
-        numbers.extend(
-            (token.line - line, token.start - column, token.length, type_, modifiers)
-        )
-        line, column = token.line, token.start
-    encoded = _Encoded(numbers, len(chunk.lines) - line, basis)
-    chunk.cache[key] = encoded
-    return encoded.numbers, encoded.tail
+    if not isinstance(known, _Encoded) or known.basis != basis:
+        numbers = array("I", lexed.numbers)
+        for at, line, name, in_comment in lexed.uses:
+            kind = "" if in_comment else _own_kind(name, line, macros)
+            type_, modifiers = _NAMES[kind or kinds.get(name, "")]
+            numbers[at + 3] = type_
+            numbers[at + 4] |= modifiers
+        known = chunk.cache[key] = _Encoded(numbers, basis)
+    return known.numbers, lexed.tail
 
 
-def _kind(
-    token: Token, macros: list[tuple[int, int, MacroScope]], kinds: Mapping[str, str]
-) -> str:
-    """What a used name is: of the macro around it, else of the program."""
+def _own_kind(name: str, line: int, macros: list[tuple[int, int, MacroScope]]) -> str:
+    """What a name is in the macro around it, empty if it is the program's."""
     for first, last, macro in macros:
-        if first <= token.line <= last and token.type != _TYPE["comment"]:
-            if token.name in macro.parameters:
+        if first <= line <= last:
+            if name in macro.parameters:
                 return "parameter"
-            if token.name in macro.labels:
+            if name in macro.labels:
                 return "label"
-    return kinds.get(token.name, "")
+    return ""
 
 
-def _lexed(
-    chunk: t.Chunk, units: Units, encoding: str
-) -> tuple[list[Token], tuple[str, ...]]:
-    """A chunk's tokens in the order of the text, and the names among them that are uses."""
+def _lexed(chunk: t.Chunk, units: Units, encoding: str) -> _Lexed:
+    """A chunk's tokens in the order of the text."""
     key = ("lexed", encoding)
     known = chunk.cache.get(key)
-    if known is None:
-        names: dict[int, dict[int, Occurrence]] = {}
-        for occurrence in occurrences_of_chunk(chunk):
-            names.setdefault(occurrence.line, {})[occurrence.start] = occurrence
-        tokens: list[Token] = []
-        for number, line in enumerate(chunk.lines):
-            ascii_ = line.text.isascii()
-            for start, end, type_, modifiers, name in _line(line, names.get(number, {})):
-                first, last = start, end
-                if not ascii_:
-                    first, last = units(line.text, start), units(line.text, end)
-                tokens.append(Token(number, first, last - first, type_, modifiers, name))
-        known = tokens, tuple(dict.fromkeys(token.name for token in tokens if token.name))
-        chunk.cache[key] = known
-    return known  # type: ignore[return-value]
+    if isinstance(known, _Lexed):
+        return known
+    names: dict[int, dict[int, Occurrence]] = {}
+    for occurrence in occurrences_of_chunk(chunk):
+        names.setdefault(occurrence.line, {})[occurrence.start] = occurrence
+    numbers = array("I")
+    uses: list[tuple[int, int, str, bool]] = []
+    before = 0
+    for number, line in enumerate(chunk.lines):
+        plain, column = line.text.isascii(), 0
+        for start, end, type_, modifiers, name in _line(line, names.get(number, {})):
+            first, last = start, end
+            if not plain:
+                first, last = units(line.text, start), units(line.text, end)
+            if name:
+                uses.append((len(numbers), number, name, type_ == _TYPE["comment"]))
+            numbers.extend((number - before, first - column, last - first, type_, modifiers))
+            before, column = number, first
+    distinct = tuple(dict.fromkeys(name for _, _, name, _ in uses))
+    lexed = _Lexed(numbers, len(chunk.lines) - before, tuple(uses), distinct)
+    chunk.cache[key] = lexed
+    return lexed
 
 
 # Lines -------------------------------------------------------------------------------------------
