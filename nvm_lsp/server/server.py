@@ -21,7 +21,7 @@ from pygls.lsp import get_method_options_type
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
-from nvm_lsp import __version__, plugins
+from nvm_lsp import __version__
 from nvm_lsp.server.features import COMMANDS, FEATURES, Command, Feature
 from nvm_lsp.server.protocol import REQUEST_FAILED, Protocol
 
@@ -67,6 +67,7 @@ class NvmServer(LanguageServer):
         self.client_pulls = self.client_shows_related = self.client_watches = False
         self._initial_options: Any = None
         self._initial_folders: tuple[str, ...] = ()
+        self._hears_plugins = False
         self._reported: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -162,10 +163,13 @@ class NvmServer(LanguageServer):
         for module in ("nvm_lsp.assembler", "nvm_lsp.server.workspace", "nvm_lsp.server.diagnoser"):
             importlib.import_module(module)
             await asyncio.sleep(0)
+        from nvm_lsp import plugins  # noqa: PLC0415 -- after initialize
+
         # Those that failed before there was anybody to tell, and those that will.
         for failure in plugins.failures():
             self.report_plugin(failure)
         plugins.listen(self.report_plugin)
+        self._hears_plugins = True
         self._keep(self.service.start())
         self._keep(self.read_client_settings())
         await self._register_watchers()
@@ -181,7 +185,10 @@ class NvmServer(LanguageServer):
 
     async def close(self) -> None:
         """Ends everything that goes on for this client; no process is left behind."""
-        plugins.unlisten(self.report_plugin)
+        if self._hears_plugins:
+            from nvm_lsp import plugins  # noqa: PLC0415 -- imported by now
+
+            plugins.unlisten(self.report_plugin)
         tasks = {*self._tasks, *self.running.values(), *self.progress_tasks.values()}
         for task in tasks:
             task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -403,3 +404,26 @@ async def test_a_file_past_the_limit_is_said_to_be_too_large(wire):
     assert await one.ask("textDocument/hover", place) is None
     one.set_text(URI, "ADDD\n", 2)
     assert await one.diagnostics(URI) == ["ASM001"]
+
+
+# Start -------------------------------------------------------------------------------------------
+
+
+def test_until_initialize_is_answered_hardly_anything_of_ours_is_imported():
+    code = (
+        "import sys, json\n"
+        "from nvm_lsp.server.server import create_server\n"
+        "server = create_server()\n"
+        "class Writer:\n"
+        "    def write(self, data): pass\n"
+        "    def close(self): pass\n"
+        "server.protocol.set_writer(Writer())\n"
+        "server.protocol.receive({'jsonrpc': '2.0', 'id': 1, 'method': 'initialize', 'params': {\n"
+        "    'capabilities': {}, 'processId': None, 'rootUri': 'file:///work'}})\n"
+        "print([name for name in sys.modules if name in ('lark', 'eth', 'pluggy', 'tomllib')\n"
+        "       or name.startswith('nvm_lsp.') and not name.startswith('nvm_lsp.server')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
