@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_lsp
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
 from pytest_lsp import ClientServerConfig, LanguageClient
 
 from tests.server.marked_files import Files
@@ -107,8 +108,9 @@ async def test_mnemonics_are_links_if_wished(bare: LanguageClient, tmp_path):
     assert link.range == lsp.Range(lsp.Position(1, 2), lsp.Position(1, 7))
 
 
-async def test_references_in_a_large_workspace_can_be_cancelled(bare: LanguageClient, tmp_path):
-    files = await start(bare, tmp_path)
+async def asked_in_a_large_workspace(client: LanguageClient, root: Path):
+    """The folder, and a request for references that takes a while, sent but not answered."""
+    files = await start(client, root)
     filler = "".join(f"PUSH2 {number}\n" for number in range(200))
     many = {f"{n}.easm": f'%include "lib.easm"\nl{n}:\n{filler}' for n in range(200)}
     files.write({"lib.easm": "%def F<|>EE = 1\n", **many})
@@ -117,9 +119,14 @@ async def test_references_in_a_large_workspace_can_be_cancelled(bare: LanguageCl
         context=lsp.ReferenceContext(include_declaration=True),
     )
     asked = asyncio.ensure_future(
-        bare.protocol.send_request_async("textDocument/references", params, msg_id="references")
+        client.protocol.send_request_async("textDocument/references", params, msg_id="references")
     )
     await asyncio.sleep(0)
+    return files, asked
+
+
+async def test_references_in_a_large_workspace_can_be_cancelled(bare: LanguageClient, tmp_path):
+    files, asked = await asked_in_a_large_workspace(bare, tmp_path)
     bare.cancel_request(lsp.CancelParams(id="references"))
     with pytest.raises(Exception, match="ancel"):
         await asked
@@ -127,3 +134,11 @@ async def test_references_in_a_large_workspace_can_be_cancelled(bare: LanguageCl
         "textDocument": {"uri": files.uri("lib.easm")},
         "position": {"line": 0, "character": 6}, "context": {"includeDeclaration": True},
     })) == 1
+
+
+async def test_an_answer_about_an_older_text_is_not_given(bare: LanguageClient, tmp_path):
+    files, asked = await asked_in_a_large_workspace(bare, tmp_path)
+    files.edit("lib.easm", 0, 0, 0, "\n", 2)
+    with pytest.raises(JsonRpcException, match="the text has changed") as raised:
+        await asked
+    assert raised.value.code == -32801
