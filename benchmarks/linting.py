@@ -22,11 +22,11 @@ from typing import NamedTuple
 LINT = [sys.executable, "-m", "nvm_lsp", "lint", "--exit-zero", "--format", "concise"]
 RUFF = [sys.executable, "-m", "ruff", "check", "--exit-zero", "--no-cache", "-q"]
 FILES = 200
-LINES = 24
+LINES = 32
 
 
 def small_program(seed: int) -> str:
-    """A program of some 24 lines: a loop, a macro, a subroutine, a stack comment; mostly clean."""
+    """A program of 32 lines: a loop, a macro, a subroutine, a stack comment; mostly clean."""
     pick = random.Random(seed)
     body = "".join(
         f"    PUSH {pick.randrange(1, 2**pick.choice((4, 8, 30)))}\n    {pick.choice(WORDS)}\n"
