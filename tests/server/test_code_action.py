@@ -106,6 +106,13 @@ async def test_fix_all_is_made_when_it_is_asked_for(client, open_text):
     after = applied(before, change.edits)
     assert after.count("selector(") == 2
     assert assemble_text(after).ok
+    code = next(d.code for d in client.diagnostics[URI] if d.range.start.line == 0)
+    client.workspace_did_change_configuration(
+        lsp.DidChangeConfigurationParams(settings={"nvm-lsp": {"lint": {"ignore": [code]}}})
+    )
+    resolved = await client.code_action_resolve_async(action)
+    for change in resolved.edit.document_changes:
+        assert "selector(" not in applied(before, change.edits), f"{code} is ignored"
 
 
 async def test_extract_to_constant(client, open_text):

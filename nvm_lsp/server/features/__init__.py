@@ -75,7 +75,7 @@ FEATURES: tuple[Feature, ...] = (
         },
         asynchronous=True,
     ),
-    Feature("codeAction/resolve", "code_action:resolve"),
+    Feature("codeAction/resolve", "code_action:resolve", asynchronous=True),
     Feature("nvm/virtualDocument", "virtual_document:handle"),
     Feature("workspace/textDocumentContent", "virtual_document:content"),
     # Navigation and structure

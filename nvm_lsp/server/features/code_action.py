@@ -79,30 +79,31 @@ async def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[s
     span = server.converter.span(opened.document, params.range)
     wanted = [str(kind) for kind in params.context.only or ()]
     offers = list(_offers(server, opened, span, wanted, found))
-    return [_to_json(server, opened, offer) for offer in offers] + [
-        {"title": title, "kind": kind, **_later(server, opened, kind, span)}
-        for title, kind in (
-            ("Fix all that can be fixed safely", FIX_ALL),
-            ("Insert and repair all stack comments", _STACK_COMMENTS),
-        )
-        if _is_wanted(kind, wanted) and (wanted or _has_safe_fix(found, kind))
-    ]
+    answer = [_to_json(server, opened, offer) for offer in offers]
+    for title, kind in (
+        ("Fix all that can be fixed safely", FIX_ALL),
+        ("Insert and repair all stack comments", _STACK_COMMENTS),
+    ):
+        if _is_wanted(kind, wanted) and (wanted or _has_safe_fix(found, kind)):
+            later = await _later(server, opened, kind)
+            answer.append({"title": title, "kind": kind, **later})
+    return answer
 
 
-def resolve(server: NvmServer, action: lsp.CodeAction) -> dict[str, Any]:
+async def resolve(server: NvmServer, action: lsp.CodeAction) -> dict[str, Any]:
     """The action with its edit."""
     answer: dict[str, Any] = server.protocol._converter.unstructure(action)
     data = answer.get("data")
     if isinstance(data, dict) and "edit" not in answer:
         opened = server.documents.documents.get(str(data.get("uri")))
         if opened is not None:
-            edits = _edits_of_source(server, opened, str(data.get("kind")))
+            edits = await _edits_of_source(server, opened, str(data.get("kind")))
             answer["edit"] = workspace_edit(server, edits)
     return answer
 
 
-def _later(
-    server: NvmServer, opened: OpenDocument, kind: str, span: Span
+async def _later(
+    server: NvmServer, opened: OpenDocument, kind: str
 ) -> dict[str, Any]:
     """The edit of an action for the whole file, or what it is made from when it is asked for."""
     capabilities = getattr(server.client_capabilities.text_document, "code_action", None)
@@ -111,22 +112,32 @@ def _later(
         getattr(support, "properties", None) or ()
     ):
         return {"data": {"uri": opened.uri, "kind": kind}}
-    return {"edit": workspace_edit(server, _edits_of_source(server, opened, kind))}
+    return {"edit": workspace_edit(server, await _edits_of_source(server, opened, kind))}
 
 
-def _edits_of_source(server: NvmServer, opened: OpenDocument, kind: str) -> tuple[Edit, ...]:
+async def _edits_of_source(
+    server: NvmServer, opened: OpenDocument, kind: str
+) -> tuple[Edit, ...]:
+    """The edits of an action for the whole file, found while others have their turn.
+
+    There are none if the text has changed meanwhile.
+    """
+    before = opened.document
     if kind == FIX_ALL:
-        return _fix_all(server, opened)
-    assembly = server.documents.assembly(opened)
-    fixes = stack_comment_fixes(assembly, 0, len(opened.document.lines))
-    return tuple(edit for fix in fixes for edit in fix.edits)
+        edits = await asyncio.to_thread(_fix_all, server, opened)
+    else:
+        assembly = server.documents.assembly(opened)
+        last = len(before.lines)
+        fixes = await asyncio.to_thread(lambda: list(stack_comment_fixes(assembly, 0, last)))
+        edits = tuple(edit for fix in fixes for edit in fix.edits)
+    return edits if opened.document is before else ()
 
 
 def _fix_all(server: NvmServer, opened: OpenDocument) -> tuple[Edit, ...]:
     """One edit from the first line that changes to the last."""
     path = opened.document.path
     loader = server.documents.loader(opened)
-    target = server.documents.file_settings(opened).target
+    settings = server.documents.lint_settings(opened)
     fork = server.documents.assembly(opened).fork
     declared = any(
         isinstance(line.statement, t.ForkDirective)
@@ -135,7 +146,8 @@ def _fix_all(server: NvmServer, opened: OpenDocument) -> tuple[Edit, ...]:
 
     def look(text: str) -> Trial:
         tree = parse_lines(path, split_lines(text))
-        found = check(assemble(tree, loader=loader, fork=None if declared else fork), target)
+        assembly = assemble(tree, loader=loader, fork=None if declared else fork)
+        found = check(assembly, settings=settings)
         return Trial(found, errors_of_assembly(found))
 
     before = opened.document.lines
