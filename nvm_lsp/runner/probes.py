@@ -28,6 +28,7 @@ __all__ = [
     "Probe",
     "Seen",
     "Value",
+    "comments_of",
     "find_places",
     "parse_probe",
     "read_probes",
@@ -145,7 +146,7 @@ def find_places(
         if path in seen:
             continue
         seen.add(path)
-        for number, comment in _comments(tree, kind):
+        for number, comment in comments_of(tree, kind):
             above: tuple[int, ...] = ()
             line = number if located else -1
             while line >= 0 and not above:
@@ -155,7 +156,7 @@ def find_places(
             yield Place(path, number, above), comment
 
 
-def _comments(tree: t.SyntaxTree, kind: str) -> Iterator[tuple[int, t.Comment]]:
+def comments_of(tree: t.SyntaxTree, kind: str) -> Iterator[tuple[int, t.Comment]]:
     """The comments of that kind with their lines; an edit costs only the chunks that it touches."""
     for start, chunk in zip(tree.starts, tree.chunks, strict=False):
         found = chunk.cache.get(("comments", kind))

@@ -10,8 +10,8 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.program import Context
 from nvm_lsp.assembler.references import Target, occurrences
 from nvm_lsp.runner.abi import EMPTY_ABI, Abi
+from nvm_lsp.runner.probes import comments_of
 from nvm_lsp.runner.scenario_reader import read_scenario
-from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
     from nvm_lsp.server.workspace import OpenDocument, Workspace
@@ -66,25 +66,12 @@ def _abi(workspace: Workspace, opened: OpenDocument) -> Abi:
         known = EMPTY_ABI
         if any(
             comment.body.startswith(("abi", "deploy", "scenario"))
-            for comment in _scenario(assembly)
+            for _, comment in comments_of(assembly.program.root.tree, "scenario")
         ):
             known = read_scenario(assembly, workspace.loader(opened))[0].abi
         assembly.__dict__[_ABI] = known
     assert isinstance(known, Abi)
     return known
-
-
-def _scenario(assembly: Assembly) -> Iterator[t.Comment]:
-    for chunk in assembly.program.root.tree.chunks:
-        known = chunk.cache.get(_ABI)
-        if not isinstance(known, tuple):
-            known = tuple(
-                line.comment
-                for line in chunk.lines
-                if line.comment is not None and line.comment.kind == "scenario"
-            )
-            chunk.cache[_ABI] = known
-        yield from known
 
 
 def _count(assembly: Assembly, target: Target) -> int:

@@ -50,6 +50,7 @@ async def test_what_a_hover_tells(client, open_text):
          "PUSH1 0x02", "stack after `[0x3]`"),
         ("#@ cal|ler 1\nSTOP\n", "Who calls the wallet"),
         ("ADD # easm: ignore[ASM0|10] -- x\n", "macro-arity"),
+        ("l: # easm: ignore[LBL0|01] -- x\n", "unused-label"),
         ("%fork can|cun\n", "TLOAD"),
         ("PUSH1 1 # [one]\nPUSH1 0\nMSTO|RE\n", "stack before `[0x0, one]`", "stack after `[]`",
          "offset = `0x0` · value = `one`"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.editor_hooks import CodeLens, CodeLensEntry, OpenProgram
 from nvm_lsp.hookspecs import hookimpl
+from nvm_lsp.runner.probes import comments_of
 from nvm_lsp.server.contributions import ServedProgram, code_lenses, program_of, resolved
 from nvm_lsp.server.features import PLUGIN_COMMAND
 from nvm_lsp.server.figures import Subject, figures, subjects
@@ -156,20 +157,14 @@ def _with_figures(program: OpenProgram, lens: CodeLens) -> CodeLens:
 
 def _cases(assembly: Assembly) -> Iterator[tuple[int, str]]:
     """The lines that begin a case, with its name."""
-    for number, comment in _comments(assembly, "scenario"):
+    for number, comment in comments_of(assembly.program.root.tree, "scenario"):
         key, _, name = comment.body.partition(" ")
         if key == "case" and name.strip():
             yield number, name.strip()
 
 
 def _has_expectations(assembly: Assembly) -> bool:
-    return any(True for _ in _comments(assembly, "expectation"))
-
-
-def _comments(assembly: Assembly, kind: str) -> Iterator[tuple[int, t.Comment]]:
-    for number, line in enumerate(assembly.program.root.tree.lines()):
-        if line.comment is not None and line.comment.kind == kind:
-            yield number, line.comment
+    return any(True for _ in comments_of(assembly.program.root.tree, "expectation"))
 
 
 def _first_line(assembly: Assembly) -> int | None:

@@ -17,6 +17,7 @@ from nvm_lsp.assembler.symbols import Symbol
 from nvm_lsp.diagnostics import KINDS
 from nvm_lsp.editor_hooks import Cursor, Hover, HoverEntry
 from nvm_lsp.hookspecs import hookimpl
+from nvm_lsp.lint.linter import rules
 from nvm_lsp.opcode_page import opcode_page, opcode_url
 from nvm_lsp.opcodes import FORKS, opcode_by_code, opcode_by_name
 from nvm_lsp.server.comments import words_of
@@ -312,6 +313,7 @@ def _comment(comment: t.Comment) -> Iterator[tuple[int, int, str]]:
             for start, end, word in words_of(comment)[:1]:
                 yield start, end, describe_key(word)
         case "suppression":
+            rules()  # their kinds are defined when they are loaded
             for start, end, word in words_of(comment):
                 kind = KINDS.get(word)
                 if kind is not None:
