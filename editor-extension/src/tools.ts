@@ -162,18 +162,17 @@ export function createTools(context: vscode.ExtensionContext, server: Server): T
       ];
       const chosen = await vscode.window.showQuickPick(samples, { title: "Open a sample program" });
       if (!chosen) return;
-      // A copy, which may be changed; with what it includes.
+      // A copy, which may be changed and is kept; what it includes is copied anew.
+      const from = vscode.Uri.joinPath(context.extensionUri, "out", "samples");
       const folder = vscode.Uri.joinPath(context.globalStorageUri, "samples");
       await vscode.workspace.fs.createDirectory(folder);
-      const from = vscode.Uri.joinPath(context.extensionUri, "out", "samples");
-      await vscode.workspace.fs.copy(from, folder, { overwrite: false }).then(undefined, async () => {
-        for (const name of ["lib", "contracts"]) {
-          await vscode.workspace.fs.copy(vscode.Uri.joinPath(from, name), vscode.Uri.joinPath(folder, name), { overwrite: true });
-        }
-        const target = vscode.Uri.joinPath(folder, chosen.file);
-        await vscode.workspace.fs.copy(vscode.Uri.joinPath(from, chosen.file), target, { overwrite: false }).then(undefined, () => undefined);
-      });
-      await vscode.window.showTextDocument(vscode.Uri.joinPath(folder, chosen.file));
+      for (const name of ["lib", "contracts"]) {
+        await vscode.workspace.fs.copy(vscode.Uri.joinPath(from, name), vscode.Uri.joinPath(folder, name), { overwrite: true });
+      }
+      const target = vscode.Uri.joinPath(folder, chosen.file);
+      const known = await vscode.workspace.fs.stat(target).then(() => true, () => false);
+      if (!known) await vscode.workspace.fs.copy(vscode.Uri.joinPath(from, chosen.file), target);
+      await vscode.window.showTextDocument(target);
     },
   };
 

@@ -29,7 +29,7 @@ test("a result turns stale when the text changes, and fresh by another run", asy
 
 test("an endless loop is cancelled, and the next run works", async () => {
   const files = { "endless.easm": `#@ gas 1000000000000\n${ENDLESS}` };
-  await inWorkbench("cancel", { files, settings: { "nvm-lsp.run.seconds": 600 } }, async (it) => {
+  await inWorkbench("cancel", { files, settings: { "nvm-lsp.run.seconds": 600, "nvm-lsp.run.onSave": true } }, async (it) => {
     await it.open("endless.easm");
     await it.lens("Run on NestedVM").click();
     const toast = it.notification("Running endless.easm");
@@ -39,7 +39,7 @@ test("an endless loop is cancelled, and the next run works", async () => {
     await it.page.locator(".statusbar-item", { hasText: "Run cancelled" }).waitFor();
     await it.goTo(2, 1);
     await it.page.keyboard.type("    STOP\n");
-    await it.lens("Run on NestedVM").click();
+    await it.page.keyboard.press("Control+s");
     await it.outcome("✓ 1 step");
   });
 });
@@ -71,7 +71,8 @@ test("a server that dies is started again; the state is told and can be acted on
     assert.ok(first !== undefined, "the server runs");
     process.kill(first, "SIGKILL");
     await eventually(() => servers(it.home).some((pid) => pid !== first));
-    await it.lens("Run on NestedVM").click();
+    await it.lens("Run on NestedVM").waitFor();
+    await it.page.keyboard.press("Control+Alt+r");
     await it.outcome("✓ 8 steps");
     await it.status().click();
     await it.page.locator(".quick-input-list .monaco-list-row", { hasText: "Restart" }).waitFor();

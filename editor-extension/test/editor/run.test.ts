@@ -7,7 +7,9 @@ import { inWorkbench } from "./workbench";
 const FLAWED = "    PUSH1 3\n    ADDD\n    STOP\n";
 
 test("a program is coloured, checked, explained and run", async () => {
-  await inWorkbench("run", { examples: ["three-plus-four.easm"], files: { "flawed.easm": FLAWED } }, async (it) => {
+  const files = { "flawed.easm": FLAWED };
+  const settings = { "nvm-lsp.editor.openPanel": "never" };
+  await inWorkbench("run", { examples: ["three-plus-four.easm"], files, settings }, async (it) => {
     await it.open("flawed.easm");
     await it.page.locator(".squiggly-error").first().waitFor();
     await it.screenshot("squiggle");
@@ -21,6 +23,7 @@ test("a program is coloured, checked, explained and run", async () => {
     await it.lens("Run on NestedVM").click();
     await it.hint("return 0x7").waitFor();
     assert.match(await it.outcome("✓"), /✓ 8 steps · 664 gas above native/);
+    assert.equal(await it.page.locator("iframe.webview").count(), 0, "the panel stays closed, as the setting says");
     await it.screenshot("result");
     assert.match(await it.status().innerText(), /easm/);
   });

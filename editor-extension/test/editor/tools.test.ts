@@ -1,6 +1,9 @@
 /** The commands on programs and bytecode, the Testing view, tasks. */
 
 import { test } from "node:test";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { inWorkbench } from "./workbench";
 
 const TESTED = `# Adds two numbers.
@@ -40,15 +43,24 @@ test("bytecode is shown, copied and disassembled; the control flow is drawn", as
   });
 });
 
-test("a program is compared with its native run; the walkthrough opens", async () => {
+test("a program is compared with its native run and traced; the walkthrough and a sample open", async () => {
   await inWorkbench("compare", { examples: ["loop.easm"] }, async (it) => {
     await it.open("loop.easm");
     await it.lens("Compare with native").click();
     await it.panel().locator("td", { hasText: "native" }).first().waitFor();
     await it.screenshot("compare");
+    await it.page.keyboard.press("Control+1");
+    await it.command("NestedVM: Export Trace (EIP-3155)…");
+    await it.page.locator(".quick-input-widget .monaco-button", { hasText: /OK|Save/ }).first().click();
+    await it.notification("written to loop.jsonl").waitFor();
+    const rows = readFileSync(path.join(it.folder, "loop.jsonl"), "utf8").trim().split("\n").map((row) => JSON.parse(row) as { line?: number });
+    assert.deepEqual([rows[0]?.line, rows.length], [5, 1109]);
     await it.command("NestedVM: Get Started");
     await it.page.locator(".gettingStartedContainer", { hasText: "Set up the language server" }).waitFor();
     await it.screenshot("walkthrough");
+    await it.command("NestedVM: Open a Sample Program");
+    await it.page.locator(".quick-input-list .monaco-list-row", { hasText: "Approve and deposit" }).click();
+    await it.page.locator(".tab.active[data-resource-name='approve-and-deposit.easm']").waitFor();
   });
 });
 

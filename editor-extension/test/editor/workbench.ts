@@ -212,6 +212,7 @@ export async function inWorkbench(name: string, options: Options, test: (it: Wor
 const QUIET = {
   "workbench.colorTheme": "Default Dark Modern",
   "workbench.startupEditor": "none",
+  "workbench.reduceMotion": "on",
   "workbench.tips.enabled": false,
   "chat.commandCenter.enabled": false,
   "telemetry.telemetryLevel": "off",
