@@ -70,8 +70,11 @@ def _with_timer(function: Callable[[], T], seconds: float) -> T:
     tracing = sys.gettrace()
     began = time.monotonic()
     handler = signal.signal(signal.SIGALRM, stop)
-    # Somebody else's alarm, such as that of a test runner, is put off and set again.
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    # An alarm that is set already, such as that of a call around this one, is put off no further
+    # than its own time, and set again.
+    left, interval = signal.getitimer(signal.ITIMER_REAL)
+    most = min(seconds, left) if left else seconds
+    signal.setitimer(signal.ITIMER_REAL, most, _AGAIN)
     try:
         try:
             return function()
