@@ -88,6 +88,14 @@ async def test_parameters_and_labels_of_a_macro_come_first_inside_of_it(client, 
     assert found[:3] == ["x", "y", "inner"]
 
 
+async def test_of_many_names_those_that_begin_with_the_word_are_kept(client, open_text):
+    many = "".join(f"label{number}:\n" for number in range(500)) + "elf:\n"
+    found = await labels(client, open_text, many + "PUSH el|\n")
+    assert found[0] == "elf"
+    assert len(found) == 400
+    assert (await labels(client, open_text, many + "PUSH label49|\n"))[0] == "label49"
+
+
 async def test_macros_have_snippets_for_their_parameters(client, open_text):
     (item,) = await complete(client, open_text, PROGRAM + "%add|\n")
     assert item.text_edit.new_text == "%add3(${1:x}, ${2:y})"
