@@ -154,7 +154,7 @@ class ControlFlow:
 
 
 def control_flow(
-    code: bytes, *, budget: int = 2_000_000, limit: int = STACK_LIMIT
+    code: bytes, *, budget: int = 2_500_000, limit: int = STACK_LIMIT
 ) -> ControlFlow:
     """Follows all ways from pc 0.
 

@@ -21,14 +21,13 @@ Use DELEGATECALL; send the balance by CALL.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
 from nvm_lsp.opcodes import FORKS
 
-_DEPRECATED = re.compile(rb"[\xf2\xff]")
+_DEPRECATED = frozenset({0xF2, 0xFF})
 _CALLCODE = 0xF2
 
 
@@ -37,8 +36,9 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     if context.target == "nvm":
         return
     index = FORKS[context.assembly.fork].index
-    for (pc,) in context.runs(_DEPRECATED):
-        if context.assembly.bytecode[pc] == _CALLCODE:
+    for _, instruction in context.analysis.find(_DEPRECATED):
+        pc = instruction.pc
+        if instruction.step.code == _CALLCODE:
             if index >= FORKS["homestead"].index:
                 yield from context.at(
                     RULE.kind, pc, "CALLCODE is deprecated: it loses caller and value",

@@ -22,14 +22,12 @@ CODECOPY. For a contract that a guest calls, say `#@ target evm`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
-from nvm_lsp.opcodes import opcode_by_code
 
-_CALLDATA = re.compile(rb"[\x35-\x37]")
+_CALLDATA = frozenset({0x35, 0x36, 0x37})
 _GIVES = {0x35: "always 0", 0x36: "always 0", 0x37: "only zeros"}
 
 
@@ -37,11 +35,10 @@ _GIVES = {0x35: "always 0", 0x36: "always 0", 0x37: "only zeros"}
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     if context.target != "nvm":
         return
-    code = context.assembly.bytecode
-    for (pc,) in context.runs(_CALLDATA):
-        row = opcode_by_code(code[pc])
+    for _, instruction in context.analysis.find(_CALLDATA):
+        row = instruction.row
         if row is not None:
             yield from context.at(
-                RULE.kind, pc, f"{row.name} gives {_GIVES[code[pc]]} on the NestedVM",
+                RULE.kind, instruction.pc, f"{row.name} gives {_GIVES[row.code]} on the NestedVM",
                 "a guest's calldata is empty; for a plain contract write #@ target evm",
             )

@@ -19,24 +19,22 @@ calls, say `#@ target evm`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.rule import LintContext, rule
-from nvm_lsp.opcodes import opcode_by_code
 
-_REFUSED = re.compile(rb"[\xf2\xff]")
+_REFUSED = frozenset({0xF2, 0xFF})
 
 
 @rule("NVM002", "refused-opcode", Severity.ERROR)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     if context.target != "nvm":
         return
-    for (pc,) in context.runs(_REFUSED):
-        row = opcode_by_code(context.assembly.bytecode[pc])
+    for _, instruction in context.analysis.find(_REFUSED):
+        row = instruction.row
         if row is not None:
             yield from context.at(
-                RULE.kind, pc, f"{row.name} reverts on the NestedVM",
+                RULE.kind, instruction.pc, f"{row.name} reverts on the NestedVM",
                 "use DELEGATECALL" if row.name == "CALLCODE" else "send the balance by CALL",
             )
