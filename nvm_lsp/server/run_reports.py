@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nvm_lsp.runner.guest_trace import Snapshot
-from nvm_lsp.runner.render import render_state
+from nvm_lsp.runner.render import meaning_of, render_state
 
 __all__ = ["comparison_markdown", "snapshot_difference", "test_markdown"]
 
@@ -76,22 +76,33 @@ def test_markdown(found: dict[str, Any]) -> str:
 
 
 def snapshot_difference(
-    before: dict[str, Any], after: dict[str, Any], left: str, right: str
+    before: dict[str, Any], after: dict[str, Any], left: str, right: str,
+    writers: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Two states side by side: ``text`` marks what differs, ``changes`` lists it.
 
-    The states are snapshots of a run's JSON, or such a JSON itself for its end.
+    The states are snapshots of a run's JSON, or such a JSON itself for its end. ``writers`` are
+    those of the run, with lines: the last that wrote a word of memory.
     """
     old, new = _state(before), _state(after)
+    lines = {row["offset"]: row["line"] for row in writers if row["line"] is not None}
     text = "\n".join(
         [f"--- {left}", f"+++ {right}", *(line.plain for line in render_state(new, old))]
     )
-    changes = list(_changes(old, new))
-    rows = "\n".join(f"| {what} | `{was}` | `{now}` |" for what, was, now in changes)
-    table = f"| | {left} | {right} |\n|---|---|---|\n{rows}" if changes else "Nothing differs."
+    changes = [
+        {"what": what, "before": was, "after": now, "looks_like": _looks_like(now),
+         "line": lines.get(offset) if offset is not None else None}
+        for what, was, now, offset in _changes(old, new)
+    ]
+    rows = "\n".join(
+        f"| {row['what']} | `{row['before']}` | `{row['after']}` | {_note(row)} |"
+        for row in changes
+    )
+    head = f"| | {left} | {right} | |\n|---|---|---|---|\n"
+    table = head + rows if changes else "Nothing differs."
     return {
         "same": not changes,
-        "changes": [{"what": what, "before": was, "after": now} for what, was, now in changes],
+        "changes": changes,
         "text": text,
         "markdown": f"{table}\n\n```text\n{text}\n```",
     }
@@ -110,20 +121,34 @@ def _state(json: dict[str, Any]) -> Snapshot:
     )
 
 
-def _changes(old: Snapshot, new: Snapshot) -> Iterator[tuple[str, str, str]]:
+def _looks_like(word: str) -> str:
+    """What a word may mean beside its digits."""
+    return meaning_of(int(word, 16)) if word != "-" else ""
+
+
+def _note(row: dict[str, Any]) -> str:
+    line = f"written by line {row['line']}" if row["line"] is not None else ""
+    return " · ".join(part for part in (row["looks_like"], line) if part)
+
+
+def _changes(
+    old: Snapshot, new: Snapshot
+) -> Iterator[tuple[str, str, str, int | None]]:
+    """What differs, both values, and the offset if it is a word of memory."""
     height = max(len(old.stack), len(new.stack))
     for place in range(height, 0, -1):  # from the bottom, so that a push does not shift the rest
         was = hex(old.stack[-place]) if place <= len(old.stack) else "-"
         now = hex(new.stack[-place]) if place <= len(new.stack) else "-"
         if was != now:
-            yield f"stack, word {place} from the bottom", was, now
+            yield f"stack, word {place} from the bottom", was, now, None
     size = max(len(old.memory), len(new.memory))
     for offset in range(0, size, 32):
         was_row, now_row = (
             state.memory[offset : offset + 32].ljust(32, b"\0") for state in (old, new)
         )
         if was_row != now_row:
-            yield f"memory {offset:#06x}", "0x" + was_row.hex(), "0x" + now_row.hex()
+            was, now = "0x" + was_row.hex(), "0x" + now_row.hex()
+            yield f"memory {offset:#06x}", was, now, offset
     for name, left, right in (
         ("storage", old.storage, new.storage), ("transient", old.transient, new.transient)
     ):
@@ -132,4 +157,4 @@ def _changes(old: Snapshot, new: Snapshot) -> Iterator[tuple[str, str, str]]:
                 was, now = (
                     "-" if slot not in words else hex(words[slot]) for words in (left, right)
                 )
-                yield f"{name}[{slot:#x}]", was, now
+                yield f"{name}[{slot:#x}]", was, now, None

@@ -206,7 +206,8 @@ class Runs:
         elif second == first:
             states.append(states[0])
         (before, left), (after, right) = states
-        return snapshot_difference(before, after, left, right)
+        _add_lines(result, assembly)
+        return snapshot_difference(before, after, left, right, _writers(result, after))
 
     async def _perform(
         self, opened: OpenDocument, job: Job, verb: str
@@ -327,6 +328,16 @@ def _snapshots(wish: Any, assembly: Assembly) -> frozenset[int] | str:
         lines = [line for line in wish if isinstance(line, int)]
         return frozenset(pc for line in lines for pc in assembly.source_map.pcs(path, line - 1))
     return "end"
+
+
+def _writers(result: dict[str, Any], state: dict[str, Any]) -> list[dict[str, Any]]:
+    """What wrote the words of a state: the last writer, of words that nothing has changed since."""
+    end, then = (bytes.fromhex(json["memory"][2:]) for json in (result, state))
+    return [
+        row
+        for row in result["writers"]
+        if end[row["offset"] : row["offset"] + 32] == then[row["offset"] : row["offset"] + 32]
+    ]
 
 
 def _add_lines(result: dict[str, Any], assembly: Assembly) -> None:

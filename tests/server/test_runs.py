@@ -154,6 +154,9 @@ async def test_states_of_a_run_and_of_two_runs_are_compared(client, open_text):
     assert changes["stack, word 2 from the bottom"] == ("0x0", "-")
     assert int(changes["memory 0x0000"][1], 16) == 5
     assert "+++ before line 5" in found["text"]
+    (memory,) = [row for row in found["changes"] if row["what"].startswith("memory")]
+    assert memory["line"] == 3, "MSTORE wrote it"
+    assert "written by line 3" in found["markdown"]
     with pytest.raises(Exception, match="line 6 was not reached"):
         await command(client, "nvm.snapshotDiff", URI, {"from": 6})
     await command(client, "nvm.run", URI)

@@ -104,7 +104,9 @@ async def snapshot_diff(server: NvmServer, arguments: tuple[Any, ...]) -> dict[s
         before, after = server.runs.previous.get(uri), server.runs.results.get(uri)
         if before is None or after is None:
             raise JsonRpcException("there are no two runs of this program yet", REQUEST_FAILED)
-        return snapshot_difference(before.json, after.json, "the run before", "the last run")
+        return snapshot_difference(
+            before.json, after.json, "the run before", "the last run", after.json["writers"]
+        )
     if not isinstance(first, int) or not isinstance(second, int | None):
         raise JsonRpcInvalidParams("from and to are numbers of lines, from one")
     return await server.runs.difference(uri, options, first, second)
