@@ -161,7 +161,7 @@ class PluginSettings:
     """Which plugins take part."""
 
     disabled: tuple[str, ...] = _key(
-        ListOf(Text()), "Names of installed plugins that are not to be loaded.", ()
+        ListOf(Text()), "Names of plugins, or of their packages, whose rules take no part.", ()
     )
 
 
