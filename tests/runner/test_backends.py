@@ -5,11 +5,14 @@ Where it is not installed (there are no wheels for every Python) that is what it
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import os
 import signal
+import sys
 import time
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from random import Random
@@ -30,6 +33,7 @@ from nvm_lsp.runner.prepare import prepare
 from nvm_lsp.runner.run import Request, Run, run
 from nvm_lsp.runner.run_json import to_json
 from nvm_lsp.runner.scenario import CALLER, KERNEL_ADDRESS, Scenario
+from nvm_lsp.runner.service import ExecutionService
 from nvm_lsp.runner.world import Account, Block, Limits
 from nvm_lsp.server.features.inlay_hint import run_tooltip
 
@@ -339,3 +343,46 @@ def test_a_process_that_dies_amid_a_run_costs_no_result() -> None:
         revm._child()._kill()
         monkey.undo()
         revm._child.cache_clear()
+
+
+@needs_pyrevm
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_cancelled_run_takes_pyrevms_process_with_it() -> None:
+    asked = replace(request(PROGRAMS["out of gas"], gas=10**15), backend="pyrevm")
+
+    async def cancelled() -> None:
+        service = ExecutionService(workers=1)
+        await service.start()
+        task = asyncio.create_task(service.run(replace(asked, limits=Limits(seconds=120))))
+        (worker,) = await until(lambda: [w.process.pid for w in service._all - set(service._idle)])
+        # Its run is under way, once it has taken half a second.
+        (process,) = await until(
+            lambda: [each for each in children(worker) if int(state_of(each)[11]) > 50]
+        )
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: state_of(process)[0] in "ZX")
+        await service.close()
+
+    def children(process: int) -> list[int]:
+        return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text()
+                .split()]
+
+    def state_of(process: int) -> list[str]:
+        """Its state, and what else stands behind its name; see proc(5)."""
+        try:
+            text = Path(f"/proc/{process}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return ["X", *["0"] * 11]
+        return text.rsplit(")", 1)[1].split()
+
+    async def until(condition: Any) -> Any:
+        for _ in range(1200):
+            found = condition()
+            if found:
+                return found
+            await asyncio.sleep(0.05)
+        raise AssertionError("nothing came of it within a minute")
+
+    asyncio.run(cancelled())
