@@ -23,7 +23,8 @@ __all__ = ["directives", "edit", "parse_expression", "parse_line", "parse_lines"
 #: Lines of a new chunk. Small enough that redoing one is cheap, large enough that a pass over all
 #: chunks of a long file is, too.
 CHUNK_LINES = 64
-_MAX_CACHED_LINES = 200_000
+#: Lines that are remembered lately, and about as many of those before.
+_MAX_CACHED_LINES = 60_000
 #: Levels of an expression. Whoever walks over one does so by recursion.
 MAX_NESTING = 100
 
@@ -55,8 +56,10 @@ def parse_line(text: str) -> t.Line:
     """The node of one line, its line end included or not."""
     node = _cache.get(text)
     if node is None:
-        node = _parse_line(text)
+        node = _older.get(text) or _parse_line(text)
         if len(_cache) >= _MAX_CACHED_LINES:
+            _older.clear()
+            _older.update(_cache)
             _cache.clear()
         _cache[text] = node
     return node
@@ -118,6 +121,7 @@ def _chunk(lines: tuple[t.Line, ...]) -> t.Chunk:
 
 
 _cache: dict[str, t.Line] = {}
+_older: dict[str, t.Line] = {}
 
 
 def _parse_line(text: str) -> t.Line:
