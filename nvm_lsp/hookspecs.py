@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # what commands and editors need is no affair of a process wi
     from nvm_lsp.chain import ForkEntry, OpcodeEntry
     from nvm_lsp.editor_hooks import CodeLensEntry, CompletionEntry, HoverEntry
     from nvm_lsp.importer import Imported
+    from nvm_lsp.lint.report import Reporter
+    from nvm_lsp.lint.rule import Rule
+    from nvm_lsp.runner.backend import Backend
+    from nvm_lsp.runner.world import Account
 
 __all__ = [
     "API_ATTRIBUTE",
@@ -51,7 +55,7 @@ class BackendEntry:
 
     name: str
     summary: str
-    load: Callable[[], Any]
+    load: Callable[[], Backend]
 
 
 class CommandModule(Protocol):
@@ -95,8 +99,8 @@ class StateProvider(Protocol):
     def block(self) -> Mapping[str, Any]:
         """Fields of the block by the names of `nvm_lsp.runner.world.Block`."""
 
-    def account(self, address: bytes) -> Any:
-        """Balance, nonce and code as `nvm_lsp.runner.world.Account`, None if there is none."""
+    def account(self, address: bytes) -> Account | None:
+        """Balance, nonce and code, None if there is none."""
 
     def storage(self, address: bytes, slot: int) -> int:
         """A word of storage, 0 where nothing was written."""
@@ -123,7 +127,7 @@ class StateProviderEntry:
 
 
 @hookspec
-def nvm_lsp_rules() -> Iterable[Any]:  # type: ignore[empty-body]
+def nvm_lsp_rules() -> Iterable[Rule]:  # type: ignore[empty-body]
     """Lint rules: instances of `nvm_lsp.lint.rule.Rule`. Called by the linter, once a process."""
 
 
@@ -133,7 +137,7 @@ def nvm_lsp_backends() -> Iterable[BackendEntry]:  # type: ignore[empty-body]
 
 
 @hookspec
-def nvm_lsp_reporters() -> Iterable[Any]:  # type: ignore[empty-body]
+def nvm_lsp_reporters() -> Iterable[Reporter]:  # type: ignore[empty-body]
     """Output formats of lint: instances of `nvm_lsp.lint.report.Reporter`. Called by `lint`."""
 
 
