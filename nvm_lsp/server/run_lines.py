@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nvm_lsp.assembler import Assembly
 
-__all__ = ["LineRun", "Moves", "by_line"]
+__all__ = ["FileRun", "LineRun", "Moves", "by_file"]
 
 
 @dataclass(slots=True)
@@ -26,27 +26,26 @@ class _Move(NamedTuple):
     added: int
 
 
-def by_line(result: dict[str, Any], assembly: Assembly) -> dict[int, LineRun]:
-    """Zero-based lines of the root file that ran; those of macros' bodies, too.
+def by_file(result: dict[str, Any], assembly: Assembly) -> dict[str, dict[int, LineRun]]:
+    """Zero-based lines that ran, by file: of the program, of its includes and of macros' bodies.
 
-    A line that uses a macro has the gas of its whole expansion, a line of a body that of all uses.
+    A line that uses a macro has the gas of its whole expansion, a line of a body that of all uses;
+    so has the line of an `%include`.
     """
-    path = assembly.program.root.path
-    lines: dict[int, LineRun] = {}
+    root = assembly.program.root.path
+    files: dict[str, dict[int, LineRun]] = {root: {}}
     for pc, hits, gas, top in result["profile"]:
         origin = assembly.source_map.origin(pc)
         if origin is None:
             continue
-        places = {origin.root_line}
-        if origin.location.path == path:
-            places.add(origin.location.span.start.line)
-        for line in places:
-            known = lines.setdefault(line, LineRun(0, 0, None))
-            inside = line != origin.root_line
+        own = (origin.location.path, origin.location.span.start.line)
+        for path, line in {own, (root, origin.root_line)}:
+            known = files.setdefault(path, {}).setdefault(line, LineRun(0, 0, None))
+            inside = (path, line) != (root, origin.root_line)
             known.hits = known.hits + hits if inside else max(known.hits, hits)
             known.gas += gas
             known.top = top
-    return lines
+    return files
 
 
 class Moves:
@@ -83,3 +82,12 @@ class Moves:
             elif removed != added:
                 return None
         return line
+
+
+@dataclass(frozen=True, slots=True)
+class FileRun:
+    """What a run did in one file, which had that version; ``moves`` are the edits since."""
+
+    version: int
+    lines: dict[int, LineRun]
+    moves: Moves = field(default_factory=Moves)

@@ -17,8 +17,9 @@ from nvm_lsp.runner.probes import ConstantNames, Plan
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.service import RunFailedError
 from nvm_lsp.runner.testing import Verdict, of_assembly
+from nvm_lsp.server.paths import path_of, uri_of
 from nvm_lsp.server.protocol import REQUEST_FAILED
-from nvm_lsp.server.run_lines import LineRun, Moves, by_line
+from nvm_lsp.server.run_lines import FileRun, LineRun, Moves, by_file
 from nvm_lsp.server.run_progress import run_progress
 from nvm_lsp.server.run_reports import snapshot_difference
 from nvm_lsp.server.workspace import OpenDocument
@@ -37,7 +38,8 @@ class Result:
     """A run's result and the version of the text that it belongs to.
 
     ``lines`` is what it did line by line, ``origin`` where it ended; both have the lines of that
-    text, which ``moves`` tells the present place of.
+    text, which ``moves`` tells the present place of. ``included`` is what it did in other files
+    that are open, by path.
     """
 
     version: int
@@ -45,6 +47,7 @@ class Result:
     lines: dict[int, LineRun] = field(default_factory=dict)
     origin: Origin | None = None
     moves: Moves = field(default_factory=Moves)
+    included: dict[str, FileRun] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,9 @@ class Runs:
         if still_open is not None:
             last = result["last"]
             origin = assembly.source_map.origin(last["pc"]) if last else None
-            made = Result(version, result, by_line(result, assembly), origin)
+            files = by_file(result, assembly)
+            lines = files.pop(opened.document.path, {})
+            made = Result(version, result, lines, origin, included=self._included(files))
             made.moves.note(before, still_open.document.lines)  # edits while it ran
             if uri in self.results:
                 self.previous[uri] = self.results[uri]
@@ -112,6 +117,19 @@ class Runs:
         for known in (self.results.get(uri), self.previous.get(uri), self.tests.get(uri)):
             if known is not None:
                 known.moves.note(before, after)
+        path = path_of(uri)
+        for result in self.results.values():
+            if path in result.included:
+                result.included[path].moves.note(before, after)
+
+    def _included(self, files: dict[str, dict[int, LineRun]]) -> dict[str, FileRun]:
+        """What a run did in files that are open beside its program."""
+        found = {}
+        for path, lines in files.items():
+            opened = self._server.documents.documents.get(uri_of(path))
+            if opened is not None:
+                found[path] = FileRun(opened.version, lines)
+        return found
 
     async def compare(self, uri: str, options: dict[str, Any]) -> dict[str, Any]:
         """Two runs of a program compared; see `nvm_lsp.runner.compare.to_json`.

@@ -99,6 +99,25 @@ async def test_results_move_with_the_text_and_say_that_they_are_older(client, op
     assert "text changed since" in lines[-1]
 
 
+async def test_a_library_shows_what_the_run_of_a_program_did_in_it(client, open_text, tmp_path):
+    library, program = (tmp_path / "library.easm"), (tmp_path / "program.easm")
+    library.write_text("%macro twice()\n    DUP1\n    ADD\n%end\n")
+    uri = library.as_uri()
+    await open_text(library.read_text(), uri)
+    text = '%include "library.easm"\nPUSH1 1\n%twice()\n%twice()\n#@ target evm\nSTOP\n'
+    await open_text(text, program.as_uri())
+    await client.workspace_execute_command_async(
+        lsp.ExecuteCommandParams(command="nvm.run", arguments=[program.as_uri()])
+    )
+    ask = lsp.InlayHintParams(
+        text_document=lsp.TextDocumentIdentifier(uri=uri), range=EVERYTHING
+    )
+    found = await client.text_document_inlay_hint_async(ask)
+    assert [(hint.position.line, hint.label) for hint in found] == [
+        (1, "2x · 0x2 · 6 gas"), (2, "2x · 0x4 · 6 gas")
+    ]
+
+
 async def test_each_kind_can_be_turned_off(client, open_text):
     await open_text(LOOP, URI)
     await run(client, target="evm")

@@ -22,7 +22,7 @@ from nvm_lsp.syntax import tree as t
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
 
-    from nvm_lsp.server.run_lines import LineRun
+    from nvm_lsp.server.run_lines import FileRun, LineRun
     from nvm_lsp.server.runs import Result, TestRun
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Hint",
     "handle",
+    "included_hints",
     "result_label",
     "run_hints",
     "run_tooltip",
@@ -75,6 +76,11 @@ async def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[st
     result = server.results.get(opened.uri)
     if settings.results and result is not None:
         hints += run_hints(result, opened, first, last)
+    elif settings.results:
+        for other in server.results.values():
+            included = other.included.get(opened.document.path)
+            if included is not None:
+                hints += included_hints(included, opened, first, last)
     tests = server.runs.tests.get(opened.uri)
     if settings.results and tests is not None:
         hints += test_hints(tests, opened, first, last)
@@ -194,6 +200,17 @@ def run_hints(result: Result, opened: OpenDocument, first: int, last: int) -> It
     if line is not None and first <= line <= last:
         label = result_label(result.json, stale)
         yield Hint(line, label, run_tooltip(result.json), None, 5)
+
+
+def included_hints(
+    run: FileRun, opened: OpenDocument, first: int, last: int
+) -> Iterator[Hint]:
+    """What the last run of a program did in the lines of a file that it includes."""
+    stale = run.version != opened.version
+    for old, found in run.lines.items():
+        line = run.moves.now(old)
+        if line is not None and first <= line <= last:
+            yield _line_hint(line, found, stale)
 
 
 def test_hints(tests: TestRun, opened: OpenDocument, first: int, last: int) -> Iterator[Hint]:
