@@ -8,7 +8,7 @@ from nvm_lsp.analysis.control_flow import Block, State
 from nvm_lsp.diagnostics import Related
 from nvm_lsp.lint.rule import LintContext
 
-__all__ = ["may_end_well", "way"]
+__all__ = ["ends_otherwise", "may_end_well", "way"]
 
 _MOST_STEPS = 12
 _FAILS = frozenset({0xFD, 0xFE})
@@ -21,7 +21,7 @@ def may_end_well(context: LintContext) -> set[int]:
     fine = {start for start, members in flow.loops() for start in members}
     fine |= {
         block.start for block in context.analysis.blocks()
-        if not block.successors and _ends_well(block)
+        if not block.successors and ends_otherwise(block)
     }
     work = list(fine)
     while work:
@@ -32,7 +32,8 @@ def may_end_well(context: LintContext) -> set[int]:
     return fine
 
 
-def _ends_well(block: Block) -> bool:
+def ends_otherwise(block: Block) -> bool:
+    """Whether a block's end is another than REVERT, INVALID or a jump to nowhere."""
     summary = block.summary
     if summary is None or not summary.steps:
         return True

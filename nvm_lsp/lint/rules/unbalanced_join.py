@@ -33,7 +33,7 @@ from collections.abc import Iterator
 
 from nvm_lsp.analysis.control_flow import STACK_LIMIT, Block, ControlFlow, State
 from nvm_lsp.diagnostics import Diagnostic, Severity
-from nvm_lsp.lint.paths import may_end_well
+from nvm_lsp.lint.paths import ends_otherwise
 from nvm_lsp.lint.rule import LintContext, rule
 
 
@@ -49,13 +49,14 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     }
     if not pairs:
         return
-    lowest, fine = _lowest(flow), may_end_well(context)
+    lowest, fine = _lowest(flow), _ending_well(flow)
     for start, pair in pairs.items():
         # What follows from a place that is unbalanced already is not said again.
         if all(state.came_from is None or state.came_from.start in pairs for state in pair):
             continue
-        used = any(lowest.get(state, STACK_LIMIT) < len(state.words) for state in pair)
-        if not used or start not in fine:
+        frame = _frame(flow, *pair)
+        used = any(lowest.get(state, STACK_LIMIT) < len(state.words) - frame for state in pair)
+        if not used or fine.isdisjoint(pair):
             continue
         low, high = sorted(pair, key=lambda state: len(state.words))
         related = [
@@ -91,10 +92,44 @@ def _unbalanced(flow: ControlFlow, block: Block) -> tuple[State, State] | None:
     return None
 
 
+def _frame(flow: ControlFlow, one: State, other: State) -> int:
+    """How many words at the top are a subroutine's own, its return address with them, in both ways.
+
+    Callers that go on at the same place may leave other heights below: if nothing there is looked
+    at, as where execution ends soon, all is well.
+    """
+    for depth, (word, same) in enumerate(
+        zip(reversed(one.words), reversed(other.words), strict=False), 1
+    ):
+        if word == same and type(word) is int and flow.code[word : word + 1] == b"\x5b":
+            return depth if word in flow.blocks else 0
+    return 0
+
+
 def _part_again(one: State, other: State) -> bool:
     """Whether a jump on what the two ways pushed tells them apart, as try and catch are told."""
     nexts = [{after.start for after in state.leads_to} for state in (one, other)]
     return all(nexts) and nexts[0].isdisjoint(nexts[1])
+
+
+def _ending_well(flow: ControlFlow) -> set[State]:
+    """The states from which some way leads to another end than a REVERT."""
+    before: dict[State, list[State]] = {}
+    work: list[State] = []
+    for block in flow.blocks.values():
+        ends_well = ends_otherwise(block)
+        for state in block.states:
+            if not state.leads_to and ends_well:
+                work.append(state)
+            for after in state.leads_to:
+                before.setdefault(after, []).append(state)
+    found = set(work)
+    while work:
+        for earlier in before.get(work.pop(), ()):
+            if earlier not in found:
+                found.add(earlier)
+                work.append(earlier)
+    return found
 
 
 def _lowest(flow: ControlFlow) -> dict[State, int]:
