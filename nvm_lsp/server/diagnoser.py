@@ -61,6 +61,7 @@ class _State:
     took: float = 0.0
     rules_took: float = 0.0
     last: float = 0.0
+    asked: float = 0.0
     late: tuple[Diagnostic, ...] = ()
     shown: dict[str, list[Json]] = field(default_factory=dict)
 
@@ -89,6 +90,8 @@ class Diagnoser:
             state.task = None
         if state.timer is not None:
             state.timer.cancel()
+        else:
+            state.asked = loop.time()
         quiet = loop.time() - state.last
         delay = 0.0 if quiet > state.took else min(state.took, _LONGEST_PAUSE)
         state.timer = loop.call_later(delay, self._begin, uri, saved)
@@ -105,8 +108,10 @@ class Diagnoser:
         if state is None:
             return
         state.timer = None
-        if self._server.is_behind():  # more edits have come already
-            state.timer = asyncio.get_running_loop().call_later(0.001, self._begin, uri, saved)
+        loop = asyncio.get_running_loop()
+        if self._server.is_behind() and loop.time() - state.asked < _LONGEST_PAUSE:
+            # More edits have come already.
+            state.timer = loop.call_later(0.001, self._begin, uri, saved)
             return
         opened = self._server.documents.documents.get(uri)
         if opened is None:
@@ -310,7 +315,10 @@ class Diagnoser:
         if opened.too_large:
             return ()
         documents = self._server.documents
-        return tuple(comment_diagnostics(documents.assembly(opened), documents.loader(opened)))
+        assembly, loader = documents.assembly(opened), documents.loader(opened)
+        found = tuple(comment_diagnostics(assembly, loader))
+        opened.read |= loader.read  # scenarios name files, too
+        return found
 
     async def _bury(self, opened: OpenDocument) -> None:
         """Frees what is known of former texts, unless somebody may be looking at it."""

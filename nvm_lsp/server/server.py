@@ -45,7 +45,8 @@ log = logging.getLogger(__name__)
 BUGS = "https://github.com/nvm-lsp/nvm-lsp/issues"
 #: Seconds between looks at the disk for clients that do not watch files.
 _POLL_SECONDS = 2.0
-_WATCHED = ("**/*.easm", "**/pyproject.toml", "**/nvm-lsp.toml")
+#: Programs, scenarios and configurations, ABIs and artifacts, bytecode.
+_WATCHED = ("**/*.easm", "**/*.toml", "**/*.json", "**/*.{bin,hex}")
 _CONFIGURATION_FILES = ("pyproject.toml", "nvm-lsp.toml")
 _WATCHER_ID = "nvm-lsp.files"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 
 from nvm_lsp.analysis.analyzer import forget
@@ -116,6 +116,7 @@ class Workspace:
     trusted: bool | None = None
     configurations: Configurations = field(default_factory=Configurations)
     _files: dict[str, tuple[Stamp | None, SyntaxTree | Unreadable]] = field(default_factory=dict)
+    _stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _configuration_stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _closed: OrderedDict[str, _Closed] = field(default_factory=OrderedDict)
 
@@ -167,12 +168,11 @@ class Workspace:
 
     def refresh_from_disk(self) -> list[OpenDocument]:
         """The open documents that a file has changed for since it was read; now outdated."""
-        changed = {
-            path for path, (stamp, _) in self._files.items() if stamp_of(path) != stamp
-        }
+        changed = {path for path, stamp in self._stamps.items() if stamp_of(path) != stamp}
         found = [d for d in self.documents.values() if d.read & changed]
         for path in changed:
-            del self._files[path]
+            del self._stamps[path]
+            self._files.pop(path, None)
         for opened in found:
             opened.outdate()
         return found
@@ -273,6 +273,7 @@ class Workspace:
     def source(self, path: str) -> SyntaxTree | Unreadable:
         """The tree of a file on disk, as it is there now."""
         stamp, known = stamp_of(path), self._files.get(path)
+        self._stamps[path] = stamp
         if known is not None and known[0] == stamp:
             return known[1]
         if stamp is not None and stamp[1] > self.settings.limits.file_size:
@@ -283,6 +284,11 @@ class Workspace:
             tree = text if isinstance(text, Unreadable) else _parsed(path, text)
         self._files[path] = (stamp, tree)
         return tree
+
+    def data(self, path: str) -> bytes | Unreadable:
+        """The bytes of a file on disk."""
+        self._stamps[path] = stamp = stamp_of(path)
+        return _read_file(path, stamp)
 
     def files(self) -> Iterator[str | None]:
         """The programs' paths in the folders, at most as many as are looked at.
@@ -365,9 +371,11 @@ class _Closed:
 
     stamp: Stamp | None
     program: OpenDocument
-    states: Mapping[str, object]
+    states: dict[str, object]
 
     def is_fresh(self, workspace: Workspace) -> bool:
+        for path in self.program.read - self.states.keys():  # scenarios' files, read later
+            self.states[path] = workspace._stamps.get(path)
         return all(workspace._state(path) == state for path, state in self.states.items())
 
 
@@ -398,7 +406,7 @@ class OverlayLoader(FileLoader):
 
     def data(self, path: str) -> bytes | Unreadable:
         self.read.add(path)
-        return self._refusal(path) or _read_file(path, stamp_of(path))
+        return self._refusal(path) or self._workspace.data(path)
 
     def _refusal(self, path: str) -> Unreadable | None:
         if self._boundary.allows(path):

@@ -277,7 +277,7 @@ async def test_the_projects_files_count_and_their_changes_are_noticed(wire, tmp_
         await one.receive()
     (registration,) = asked[0]["params"]["registrations"]
     watched = [item["globPattern"] for item in registration["registerOptions"]["watchers"]]
-    assert watched == ["**/*.easm", "**/pyproject.toml", "**/nvm-lsp.toml"]
+    assert watched == ["**/*.easm", "**/*.toml", "**/*.json", "**/*.{bin,hex}"]
     configuration.write_text('igmore = ["LBL001"]\n[levels]\nLBL001 = "error"\n')
     one.notify("workspace/didChangeWatchedFiles",
                {"changes": [{"uri": configuration.as_uri(), "type": 2}]})
@@ -297,6 +297,20 @@ async def test_a_file_that_changes_on_disk_is_noticed_without_watchers(wire, tmp
     assert await one.diagnostics(program) == ["ASM006"]
     library.write_text("%def A = 1\n%def B = 2\n")
     while "ASM006" in await one.diagnostics(program):
+        pass
+
+
+async def test_a_scenarios_file_that_changes_on_disk_is_noticed(wire, tmp_path):
+    scenario = tmp_path / "scenario.toml"
+    program = (tmp_path / "program.easm").as_uri()
+    one = await wire()
+    await one.initialize(CONFIGURABLE, rootUri=tmp_path.as_uri())
+    one.open(program, "#@ scenario scenario.toml\nSTOP\n")
+    assert await one.diagnostics(program) == ["SCN001"]
+    scenario.write_text('caller = "0x00000000000000000000000000000000000000aa"\n')
+    change = {"changes": [{"uri": scenario.as_uri(), "type": 1}]}
+    one.notify("workspace/didChangeWatchedFiles", change)
+    while await one.diagnostics(program):
         pass
 
 
