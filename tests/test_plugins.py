@@ -13,7 +13,15 @@ import pytest
 
 from nvm_lsp import diagnostics, plugin_discovery, plugin_failures, plugins
 from nvm_lsp.assembler import assemble_text
-from nvm_lsp.diagnostics import KINDS, OWN_PREFIXES, Diagnostic, define_kind
+from nvm_lsp.diagnostics import (
+    KINDS,
+    OWN_PREFIXES,
+    Diagnostic,
+    Edit,
+    Fix,
+    Related,
+    define_kind,
+)
 from nvm_lsp.hookspecs import BackendEntry, ImporterEntry, hookimpl
 from nvm_lsp.lint import linter
 from nvm_lsp.lint.rule import Rule
@@ -193,6 +201,22 @@ def test_a_finding_that_is_nowhere_is_refused(register, location):
     register("bad", nvm_lsp_rules=lambda: [made])
     assert codes() == []
     assert "TST022" in plugins.failures()[-1].message
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"fixes": (7,)}, {"fixes": (Fix("Do it", ()),)}, {"fixes": 7}, {"related": ("there",)},
+        {"fixes": (Fix("Do it", (Edit(Location("-", Span.of_line(9, 0, 0)), "x"),)),)},
+        {"fixes": (Fix("Do it", (Edit(PLACE, 7),)),)}, {"related": (Related(None, "there"),)},
+    ],
+    ids=["no fix", "no edits", "no fixes", "no place", "edit nowhere", "no text", "no location"],
+)
+def test_fixes_and_places_that_make_no_sense_are_refused(register, parts):
+    made = a_rule("TST025", lambda context: [Diagnostic(made.kind, PLACE, "found", **parts)])
+    register("bad", nvm_lsp_rules=lambda: [made])
+    assert codes() == []
+    assert "TST025" in plugins.failures()[-1].message
 
 
 def test_what_is_no_rule_is_refused(register):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.configuration import FileSettings
-from nvm_lsp.diagnostics import KINDS, Diagnostic, Kind, Severity
+from nvm_lsp.diagnostics import KINDS, Diagnostic, Fix, Kind, Related, Severity
 from nvm_lsp.lint.rule import LintContext, Rule
 from nvm_lsp.lint.selection import level_of
 from nvm_lsp.lint.suppressions import KINDS as SUPPRESSION_KINDS
@@ -21,11 +21,13 @@ from nvm_lsp.plugins import (
     ask,
     call,
     failures,
+    is_built_in,
     is_named,
     note_clash,
     refuse,
     refuse_clashes,
 )
+from nvm_lsp.source import Location
 from nvm_lsp.syntax import SyntaxTree
 
 __all__ = [
@@ -197,7 +199,7 @@ def findings(owned: OwnedRule, context: LintContext) -> list[Diagnostic]:
     plugin, rule = owned
     return ask(
         plugin, f"rule {rule.kind.code}", lambda: list(rule.check(context)), [],
-        flaw=partial(flaw_of, rule, context),
+        flaw=None if is_built_in(plugin) else partial(flaw_of, rule, context),
     )
 
 
@@ -213,12 +215,33 @@ def flaw_of(rule: Rule, context: LintContext, found: list[Any]) -> str:
             return f"rule {rule.kind.code} yields a finding of another kind"
         if {type(item.message), type(item.hint)} != {str}:
             return f"rule {rule.kind.code} yields a message that is no text"
-        try:
-            start, end = item.location.span.start, item.location.span.end
-            right = (0, 0) <= (start.line, start.column) <= (end.line, end.column)
-            inside = end.line <= lines.get(item.location.path, -1)
-        except (AttributeError, TypeError):
-            return f"rule {rule.kind.code} yields a finding without a location"
-        if not (right and inside and start.column >= 0):
-            return f"rule {rule.kind.code} yields a finding at {item.location}, which is nowhere"
+        problem = _part_flaw(item, lines)
+        if problem:
+            return f"rule {rule.kind.code} yields {problem}"
     return ""
+
+
+def _part_flaw(item: Any, lines: Mapping[str, int]) -> str:
+    """What is wrong with the places of a finding, its related ones and its fixes."""
+    try:
+        if not _is_there(item.location, lines):
+            return f"a finding at {item.location}, which is nowhere"
+        for other in item.related:
+            if type(other) is not Related or not isinstance(other.message, str):
+                return "a related place that is no Related"
+            other.location.span.start.line + other.location.span.end.line
+        for fix in item.fixes:
+            if type(fix) is not Fix or not isinstance(fix.title, str) or not fix.edits:
+                return "a fix that is no Fix with edits"
+            for edit in fix.edits:
+                if not isinstance(edit.text, str) or not _is_there(edit.location, lines):
+                    return f"an edit at {edit.location}, which is nowhere"
+    except (AttributeError, TypeError):
+        return "a finding without a location"
+    return ""
+
+
+def _is_there(location: Location, lines: Mapping[str, int]) -> bool:
+    start, end = location.span.start, location.span.end
+    right = (0, 0) <= (start.line, start.column) <= (end.line, end.column)
+    return right and start.column >= 0 and end.line <= lines.get(location.path, -1)
