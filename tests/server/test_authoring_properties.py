@@ -12,20 +12,16 @@ from nvm_lsp.assembler import Assembly, assemble_text
 from nvm_lsp.diagnostics import Fix
 from nvm_lsp.lint.fixes import apply_edits
 from nvm_lsp.server.comment_completion import in_comment
-from nvm_lsp.server.features.completion import Client, completions, site_at
+from nvm_lsp.server.completion_site import site_at
+from nvm_lsp.server.features.completion import Client, completions
 from nvm_lsp.server.features.hover import hover
 from nvm_lsp.server.features.inlay_hint import static_hints
 from nvm_lsp.server.features.signature_help import signature_at
 from nvm_lsp.server.figures import figures, subjects
+from nvm_lsp.server.macro_refactoring import extract_macro, inline_all, inline_macro
 from nvm_lsp.server.path_completion import Files
 from nvm_lsp.server.paths import Boundary
-from nvm_lsp.server.refactoring import (
-    extract_constant,
-    extract_macro,
-    inline_all,
-    inline_macro,
-    push_conversions,
-)
+from nvm_lsp.server.refactoring import extract_constant, push_conversions
 from nvm_lsp.server.scenario_toml import in_toml
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
 from nvm_lsp.source import Position, Span, split_lines
@@ -118,7 +114,7 @@ def test_whatever_is_asked_is_answered(lines, data):
     if inside is not None:
         assert all(item.label for item in inside[0])
         assert 0 <= inside[1] <= column
-    site = site_at(before, rows[line])
+    site = site_at(before)
     assert 0 <= site.start <= column
     assert before[site.start :] == site.word
     list(completions(assembly, position, site, Client(True), files=files))

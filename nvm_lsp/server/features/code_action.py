@@ -18,14 +18,9 @@ from nvm_lsp.lint.linter import check
 from nvm_lsp.runner.prepare import comment_diagnostics
 from nvm_lsp.server.diagnoser import Outdated
 from nvm_lsp.server.freezing import freeze, update
+from nvm_lsp.server.macro_refactoring import extract_macro, inline_all, inline_macro
 from nvm_lsp.server.paths import uri_of
-from nvm_lsp.server.refactoring import (
-    extract_constant,
-    extract_macro,
-    inline_all,
-    inline_macro,
-    push_conversions,
-)
+from nvm_lsp.server.refactoring import extract_constant, push_conversions
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
 from nvm_lsp.server.stack_hover import is_ready, prepare

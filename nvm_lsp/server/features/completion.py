@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +30,7 @@ from nvm_lsp.opcodes import FORKS, find_fork, instruction_set, opcode_by_name
 from nvm_lsp.server import contributions
 from nvm_lsp.server.comment_completion import in_comment
 from nvm_lsp.server.completion_item import Item, Kind, to_json
+from nvm_lsp.server.completion_site import LAST_WORD, Site, site_at
 from nvm_lsp.server.contributions import ServedProgram, cursor_at
 from nvm_lsp.server.features.hover import macro_page, symbol_page
 from nvm_lsp.server.names import signatures_seen
@@ -45,21 +45,11 @@ if TYPE_CHECKING:
 
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["Site", "completions", "handle", "nvm_lsp_completions", "resolve", "site_at"]
+__all__ = ["Client", "completions", "handle", "nvm_lsp_completions", "resolve"]
 
 #: Items in one answer; the client asks again as typing goes on if there were more.
 _MOST_ITEMS = 400
 _SECONDS_FOR_WORKSPACE = 0.5
-_WORD = r"[A-Za-z_][A-Za-z0-9_.]*"
-_STATEMENT = re.compile(rf"\s*(?P<word>{_WORD})?$")
-_DIRECTIVE = re.compile(r"\s*%(?P<word>[A-Za-z0-9_.]*)$")
-_HEAD = re.compile(rf"\s*(?P<head>%?{_WORD})(?P<rest>[\s(\[].*)$", re.DOTALL)
-_IN_STRING = re.compile(
-    r'(?:(?P<function>\w+)\(|(?P<directive>%\w+)\s+)"(?P<text>[^"]*)$'
-)
-_AFTER_NUMBER = re.compile(r"\b\d[\d_]*\s+(?P<word>[A-Za-z]*)$")
-_LAST_WORD = re.compile(rf"@?(?:{_WORD})?$")
-
 _DIRECTIVE_FORMS = {
     "%def": ("%def NAME = value", "%def ${1:NAME} = ${2:value}"),
     "%macro": ("%macro name(a, b) … %end", "%macro ${1:name}(${2})\n\t$0\n%end"),
@@ -93,20 +83,6 @@ _DIRECTIVE_MEANING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Where the cursor is. ``kind`` says what may stand there; ``start`` is where the word begins.
-
-    Kinds are statement, directive, operand, label, name, unit, fork, path, selector, topic and
-    nothing. ``word`` is what of the word stands before the cursor.
-    """
-
-    kind: str
-    start: int
-    word: str
-    is_source: bool = False  # of a path: an include's
-
-
-@dataclass(frozen=True, slots=True)
 class Client:
     """What the client can show."""
 
@@ -130,7 +106,7 @@ async def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, A
     for start, found in contributions.completions(cursor):
         offered = True
         if start is None:
-            word = _LAST_WORD.search(before)
+            word = LAST_WORD.search(before)
             start = word.start() if word is not None else len(before)
         place = server.converter.range_json(
             document, Span.of_line(position.line, start, position.column)
@@ -169,7 +145,7 @@ def _complete(cursor: Cursor) -> CompletionList | None:
     inside = in_comment(before, program.assembly, files)
     if inside is not None:
         return CompletionList(*inside)
-    site = site_at(before, cursor.line)
+    site = site_at(before)
     if cursor.trigger == " " and site.kind == "statement":
         return None
     found = completions(
@@ -222,75 +198,6 @@ def documentation(about: str, name: str, assembly: Assembly | None) -> str:
 
 
 _SIZED_PUSH = "**PUSH** takes the narrowest of PUSH0 to PUSH32 that holds the value."
-
-
-# Where the cursor is ------------------------------------------------------------------------------
-
-
-def site_at(before: str, line: str = "") -> Site:
-    """What may stand at the end of ``before``, the text of the line up to the cursor."""
-    in_string = _IN_STRING.search(before)
-    if in_string is not None and before.count('"') % 2:
-        start = in_string.start("text")
-        word = in_string["text"]
-        if in_string["directive"] in ("%include", "%incbin"):
-            return Site("path", start, word, in_string["directive"] == "%include")
-        if in_string["function"] in ("selector", "topic"):
-            return Site(in_string["function"], start, word)
-        return Site("nothing", len(before), "")
-    if before.count('"') % 2:
-        return Site("nothing", len(before), "")
-    found = _DIRECTIVE.match(before)
-    if found is not None:
-        return Site("directive", found.start("word") - 1, "%" + found["word"])
-    found = _STATEMENT.match(before)
-    if found is not None:
-        start = len(before) - len(found["word"] or "")
-        return Site("statement", start, found["word"] or "")
-    return _operand_site(before)
-
-
-def _operand_site(before: str) -> Site:
-    head = _HEAD.match(before)
-    word = _LAST_WORD.search(before)
-    assert word is not None
-    start, text = word.start(), word[0]
-    nothing = Site("nothing", len(before), "")
-    if head is None:
-        return nothing
-    name = head["head"]
-    rest = head["rest"]
-    if name.startswith("%"):
-        if name in ("%include", "%incbin", "%macro", "%else", "%end"):
-            return nothing
-        if name == "%fork":
-            return Site("fork", start, text)
-        if name == "%def" and "=" not in rest:
-            return nothing
-        if name == "%table" and "[" not in rest:
-            return nothing
-        if name == "%table" and "]" in rest:
-            return Site("width", start, text) if not re.search(r"\]\s*width\s", rest) else nothing
-        if name == "%table":
-            return Site("label", start, text)
-    elif not _takes_operand(name):
-        return nothing
-    unit = _AFTER_NUMBER.search(before)
-    if unit is not None:
-        return Site("unit", unit.start("word"), unit["word"])
-    if re.search(r"[\w)\]\"]\s+$", before) and not re.search(rf"^\s*%?{_WORD}\s+$", before):
-        return Site("fill", start, text) if name in ("%org", "%align") else nothing
-    if text.startswith("@"):
-        return Site("at", start, text)
-    if re.search(r"\d\w*$", before) and not re.search(rf"{_WORD}$", before):
-        return nothing
-    kind = "constant" if name == "%if" else "operand"
-    return Site(kind, start, text)
-
-
-def _takes_operand(mnemonic: str) -> bool:
-    row = opcode_by_name(mnemonic)
-    return mnemonic.upper() == "PUSH" or (row is not None and row.immediate_size > 0)
 
 
 # What may stand there -----------------------------------------------------------------------------
