@@ -116,3 +116,15 @@ def test_since_a_branch_means_where_it_parted(check, git):
     git("checkout", "-q", "work")
     check("--since", "main", files={"b.easm": IDLE}, found=["b.easm:1 LBL001"])
     check("--since", "nope", code=2, err="git says: ")
+
+
+def test_only_what_changed_since_is_fixed(check, git, tmp_path):
+    line = "    STOP  # easm: ignore[STK001] -- x\n"
+    check(files={"a.easm": line, ".gitignore": ".nvm-lsp-cache\n"})
+    git("add", ".")
+    git("commit", "-qm", "one")
+    only = ("--select", "SUP,STK001", "--since", "HEAD")
+    check(*only, "--fix", files={"a.easm": f"    STOP\n{line}{line}"}, found=[])
+    assert (tmp_path / "a.easm").read_text() in (
+        f"    STOP\n    STOP\n{line}", f"    STOP\n{line}    STOP\n",
+    ), "git says which of two equal lines is the new one"
