@@ -39,7 +39,7 @@ test("bytecode is shown, copied and disassembled; the control flow is drawn", as
     await graph.locator(".block").nth(2).waitFor();
     await it.screenshot("control-flow");
     await graph.locator(".block", { hasText: "next" }).first().click();
-    await it.page.locator(".statusbar-item", { hasText: "Ln 7" }).waitFor();
+    await it.page.locator(".editor-instance .line-numbers.active-line-number", { hasText: /^7$/ }).first().waitFor();
   });
 });
 
