@@ -10,6 +10,11 @@ export interface Output {
   stderr: string;
 }
 
+/** Whether there is a program to call. */
+export function isInstalled({ state }: Server): boolean {
+  return "found" in state && state.found !== undefined;
+}
+
 /** The program that serves, or that would. */
 export function programOf(server: Server): string {
   const { state } = server;

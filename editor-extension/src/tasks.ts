@@ -1,7 +1,7 @@
 /** Tasks: check, test and format the programs of a folder; their findings become problems. */
 
 import * as vscode from "vscode";
-import { programOf } from "./cli";
+import { isInstalled, programOf } from "./cli";
 import type { Server } from "./server/server";
 
 const TYPE = "nvm-lsp";
@@ -21,7 +21,8 @@ const OFFERED: { command: string; name: string; group?: vscode.TaskGroup; runs: 
 export function createTasks(context: vscode.ExtensionContext, server: Server): void {
   context.subscriptions.push(
     vscode.tasks.registerTaskProvider(TYPE, {
-      provideTasks: () => (vscode.workspace.workspaceFolders ?? []).flatMap((folder) =>
+      // Without a server there is nothing to run; the status item says so.
+      provideTasks: () => (isInstalled(server) ? vscode.workspace.workspaceFolders ?? [] : []).flatMap((folder) =>
         OFFERED.filter(({ runs }) => !runs || vscode.workspace.isTrusted).map(({ command, name, group }) => {
           const task = taskOf({ type: TYPE, command }, folder, name, server);
           if (group) task.group = group;
@@ -30,7 +31,7 @@ export function createTasks(context: vscode.ExtensionContext, server: Server): v
       resolveTask: (task) => {
         const scope = task.scope;
         const folder = typeof scope === "object" ? scope : vscode.workspace.workspaceFolders?.[0];
-        return folder ? taskOf(task.definition as Definition, folder, task.name, server) : undefined;
+        return folder && isInstalled(server) ? taskOf(task.definition as Definition, folder, task.name, server) : undefined;
       },
     }),
     vscode.commands.registerCommand("nvm-lsp.lint", async () => {
