@@ -160,6 +160,8 @@ def _program_gas(flow: ControlFlow, fork: str, overhead: Overhead | None) -> Gas
     ends = [start for start in gas if _succeeds(flow.blocks[start])] or [
         start for start in gas if not flow.blocks[start].successors
     ]
+    if not ends:  # it never ends
+        return Gas(gas[0].least, None, ("loops",))
     least = _cheapest(flow, gas, ends)
     useful = _leading_to(flow, ends)
     dynamic = tuple(dict.fromkeys(what for start in useful for what in gas[start].dynamic))

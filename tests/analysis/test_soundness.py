@@ -132,3 +132,5 @@ def test_a_loop_has_no_most() -> None:
     gas = analyze(assemble_text("l:\nCALLVALUE\nPUSH l\nJUMPI\nSTOP\n"), "evm").gas()
     assert gas.most is None
     assert gas.dynamic == ("loops",)
+    endless = analyze(assemble_text("l:\nPUSH l\nJUMP\n"), "evm").gas()
+    assert (endless.most, endless.dynamic) == (None, ("loops",))
