@@ -171,6 +171,11 @@ export class Workbench {
     return this.page.locator(".statusbar-item[id='nvm-lsp.nvm-lsp.nvm-lsp.status']");
   }
 
+  /** The status item warns that there is no server, and none is being installed. */
+  async isServerMissing(): Promise<boolean> {
+    return (await this.status().getAttribute("class"))?.includes("warning-kind") ?? false;
+  }
+
   /** What the webview shows. */
   panel() {
     return this.page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
