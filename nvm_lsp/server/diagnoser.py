@@ -37,6 +37,8 @@ __all__ = ["Diagnoser", "Outdated"]
 _LONGEST_PAUSE = 0.5
 #: Seconds that rules may take for their findings to come with the assembler's, in one go.
 _AT_ONCE = 0.1
+#: Seconds of work that an edit may cost without a pause for the next one.
+_UNNOTICED = 0.05
 #: Lines from which on they come later in any case.
 _MANY_LINES = 500
 
@@ -93,7 +95,9 @@ class Diagnoser:
         else:
             state.asked = loop.time()
         quiet = loop.time() - state.last
-        delay = 0.0 if quiet > state.took else min(state.took, _LONGEST_PAUSE)
+        # What takes no time is worth no pause; a flood of edits is seen in `_begin`.
+        at_once = quiet > state.took or state.took < _UNNOTICED
+        delay = 0.0 if at_once else min(state.took, _LONGEST_PAUSE)
         state.timer = loop.call_later(delay, self._begin, uri, saved)
 
     def run_ended(self, uri: str) -> None:
