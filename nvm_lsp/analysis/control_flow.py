@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -87,6 +87,11 @@ class Block:
     overflows: tuple[Fault, ...]
 
     @property
+    def last(self) -> int:
+        """The pc of the instruction that it ends with; its start if nothing enters it."""
+        return self.start + (self.summary.steps[-1].offset if self.summary is not None else 0)
+
+    @property
     def underflow(self) -> int | None:
         """The pc of an instruction that takes more than is there on every way, if there is one."""
         return self.underflows[0].pc if len(self.underflows) == len(self.states) > 0 else None
@@ -130,6 +135,17 @@ class ControlFlow:
         return tuple(
             sorted(start for start, before in self.predecessors.items() if len(before) > 1)
         )
+
+    def leading_to(self, ends: Iterable[int]) -> frozenset[int]:
+        """Starts of the blocks from which one of ``ends`` can be reached, themselves included."""
+        found = set(ends)
+        work = list(found)
+        while work:
+            for before in self.predecessors.get(work.pop(), ()):
+                if before not in found:
+                    found.add(before)
+                    work.append(before)
+        return frozenset(found)
 
     def loops(self) -> tuple[tuple[int, frozenset[int]], ...]:
         """The strongly connected parts with a cycle: first block entered, and all their blocks."""

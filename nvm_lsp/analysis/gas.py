@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nvm_lsp.analysis.control_flow import Block, ControlFlow
+from nvm_lsp.analysis.memory import memory_opcodes, ranges_read, ranges_written
 from nvm_lsp.analysis.stack import Step
 from nvm_lsp.opcodes import FORKS, Opcode, opcode_by_code
 
@@ -71,16 +72,6 @@ _OLD_PRICES: Mapping[str, tuple[tuple[str, int], ...]] = {
 }
 _ACCOUNTS = frozenset({"BALANCE", "EXTCODESIZE", "EXTCODECOPY", "EXTCODEHASH"})
 _COLD_ACCOUNT, _COLD_SLOT = "cold account", "cold slot"
-#: By opcode, which inputs are the offset and size of memory that it touches.
-_RANGES: Mapping[str, tuple[tuple[int, int | None], ...]] = {
-    "MLOAD": ((0, None),), "MSTORE": ((0, None),), "MSTORE8": ((0, -1),),
-    "KECCAK256": ((0, 1),), "RETURN": ((0, 1),), "REVERT": ((0, 1),),
-    "LOG0": ((0, 1),), "LOG1": ((0, 1),), "LOG2": ((0, 1),), "LOG3": ((0, 1),), "LOG4": ((0, 1),),
-    "CALLDATACOPY": ((0, 2),), "CODECOPY": ((0, 2),), "RETURNDATACOPY": ((0, 2),),
-    "EXTCODECOPY": ((1, 3),), "MCOPY": ((0, 2), (1, 2)), "CREATE": ((1, 2),), "CREATE2": ((1, 2),),
-    "CALL": ((3, 4), (5, 6)), "CALLCODE": ((3, 4), (5, 6)),
-    "DELEGATECALL": ((2, 3), (4, 5)), "STATICCALL": ((2, 3), (4, 5)),
-}
 #: Gas for each word of so many bytes as an input says: which input, gas, bytes of a unit.
 _UNITS: Mapping[str, tuple[int, int, int, str]] = {
     "KECCAK256": (1, 6, _WORD, "words hashed"), "CALLDATACOPY": (2, 3, _WORD, "words copied"),
@@ -104,8 +95,8 @@ def instruction_gas(step: Step, fork: str, overhead: Overhead | None = None) -> 
     name = row.name
     if name in _UNITS:
         gas += _units(step, *_UNITS[name])
-    if name in _RANGES:
-        gas += _memory(step, _RANGES[name], overhead.memory if overhead is not None else 0)
+    if step.code in memory_opcodes():
+        gas += _memory(step, overhead.memory if overhead is not None else 0)
     if name in _ACCOUNTS and berlin:
         gas += Gas(0, 2500, (_COLD_ACCOUNT,))
     elif name == "SLOAD" and berlin:
@@ -163,7 +154,7 @@ def _program_gas(flow: ControlFlow, fork: str, overhead: Overhead | None) -> Gas
     if not ends:  # it never ends
         return Gas(gas[0].least, None, ("loops",))
     least = _cheapest(flow, gas, ends)
-    useful = _leading_to(flow, ends)
+    useful = flow.leading_to(ends)
     dynamic = tuple(dict.fromkeys(what for start in useful for what in gas[start].dynamic))
     if flow.unresolved or not flow.complete:
         return Gas(least, None, (*dynamic, "jumps to unknown destinations"))
@@ -201,17 +192,13 @@ def _units(step: Step, index: int, gas: int, unit: int, what: str) -> Gas:
     return Gas(cost, cost)
 
 
-def _memory(step: Step, ranges: tuple[tuple[int, int | None], ...], below: int) -> Gas:
+def _memory(step: Step, below: int) -> Gas:
     """Expansion: at most what it costs from empty memory (Yellow Paper, appendix H, C_mem)."""
     highest = 0
-    for offset_index, size_index in ranges:
-        if size_index is None or size_index < 0:
-            size: int | None = _WORD if size_index is None else 1
-        else:
-            size = _constant(step, size_index)
+    inputs = [_constant(step, index) for index in range(len(step.inputs))]
+    for offset, size in (*ranges_read(step.code, inputs), *ranges_written(step.code, inputs)):
         if size == 0:
             continue
-        offset = _constant(step, offset_index)
         if size is None or offset is None:
             return Gas(0, None, ("memory expansion",))
         highest = max(highest, below + offset + size)
@@ -268,18 +255,6 @@ def _cheapest(flow: ControlFlow, gas: Mapping[int, Gas], ends: list[int]) -> int
                 best[following] = total
                 heapq.heappush(queue, (total, following))
     return gas[0].least
-
-
-def _leading_to(flow: ControlFlow, ends: list[int]) -> frozenset[int]:
-    """The blocks from which one of ``ends`` can be reached."""
-    found = set(ends)
-    work = list(ends)
-    while work:
-        for before in flow.predecessors.get(work.pop(), ()):
-            if before not in found:
-                found.add(before)
-                work.append(before)
-    return frozenset(found)
 
 
 def _dearest(flow: ControlFlow, gas: Mapping[int, Gas], useful: frozenset[int]) -> int | None:

@@ -147,18 +147,7 @@ def signatures_in(assembly: Assembly, function: str) -> tuple[str, ...]:
 
 def calls_in(expression: t.Expression) -> Iterator[t.Call]:
     """The uses of built-in functions in an expression, outer ones first."""
-    match expression:
-        case t.Call(arguments=arguments):
-            yield expression
-            for argument in arguments:
-                yield from calls_in(argument)
-        case t.Unary(operand=inner) | t.Group(inner=inner):
-            yield from calls_in(inner)
-        case t.Binary(left=left, right=right):
-            yield from calls_in(left)
-            yield from calls_in(right)
-        case _:
-            pass
+    return (part for part in t.parts_of(expression) if isinstance(part, t.Call))
 
 
 def _in_chunk(chunk: t.Chunk) -> Iterator[tuple[str, str]]:

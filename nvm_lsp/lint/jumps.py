@@ -7,20 +7,14 @@ from collections.abc import Iterator
 from nvm_lsp.analysis.control_flow import ControlFlow
 from nvm_lsp.lint.rule import LintContext
 
-__all__ = ["bad_jumps", "jump_of", "push_around"]
+__all__ = ["bad_jumps", "push_around"]
 
 
 def bad_jumps(context: LintContext) -> Iterator[tuple[int, int]]:
     """The jump's pc and its destination, for each known destination that is none."""
     for block in context.analysis.blocks():
         for target in block.bad_targets:
-            yield jump_of(context.analysis.flow, block.start), target
-
-
-def jump_of(flow: ControlFlow, start: int) -> int:
-    """The pc of the instruction that a block ends with."""
-    summary = flow.blocks[start].summary
-    return start + summary.steps[-1].offset if summary is not None else start
+            yield block.last, target
 
 
 def push_around(flow: ControlFlow, pc: int) -> int | None:

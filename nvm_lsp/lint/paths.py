@@ -14,7 +14,7 @@ _MOST_STEPS = 12
 _FAILS = frozenset({0xFD, 0xFE})
 
 
-def may_end_well(context: LintContext) -> set[int]:
+def may_end_well(context: LintContext) -> frozenset[int]:
     """The blocks from which some way leads to another end than REVERT or an exceptional halt."""
     flow = context.analysis.flow
     # A loop without an end is not said to revert.
@@ -23,13 +23,7 @@ def may_end_well(context: LintContext) -> set[int]:
         block.start for block in context.analysis.blocks()
         if not block.successors and ends_otherwise(block)
     }
-    work = list(fine)
-    while work:
-        for before in flow.predecessors.get(work.pop(), ()):
-            if before not in fine:
-                fine.add(before)
-                work.append(before)
-    return fine
+    return flow.leading_to(fine)
 
 
 def ends_otherwise(block: Block) -> bool:
@@ -46,10 +40,9 @@ def way(context: LintContext, state: State) -> tuple[Related, ...]:
     steps: list[Related] = []
     for before, start in pairwise(blocks):
         block = context.analysis.flow.blocks[before]
-        last = block.summary.steps[-1].offset + before if block.summary is not None else before
         falls = block.end == start
         text = "then falls through" if falls else "then jumps from here"
-        steps.extend(context.place(last, text, is_step=True))
+        steps.extend(context.place(block.last, text, is_step=True))
     if len(steps) > _MOST_STEPS:
         steps = steps[: _MOST_STEPS // 2] + steps[-_MOST_STEPS // 2 :]
     return tuple(steps)

@@ -81,7 +81,7 @@ def _expression_at(line: t.Line, start: int, end: int) -> t.Expression | None:
             if start == end:
                 return whole
             return next(
-                (part for part in _parts(whole) if (part.start, part.end) == (start, end)), None
+                (part for part in t.parts_of(whole) if (part.start, part.end) == (start, end)), None
             )
     return None
 
@@ -93,21 +93,6 @@ def _replaceable(statement: t.Statement) -> Iterator[t.Expression]:
         yield from (item.value for item in statement.items if item.width is not None)
     else:
         yield from expressions_of(statement)
-
-
-def _parts(expression: t.Expression) -> Iterator[t.Expression]:
-    yield expression
-    match expression:
-        case t.Unary(operand=inner) | t.Group(inner=inner):
-            yield from _parts(inner)
-        case t.Binary(left=left, right=right):
-            yield from _parts(left)
-            yield from _parts(right)
-        case t.Call(arguments=arguments):
-            for argument in arguments:
-                yield from _parts(argument)
-        case _:
-            pass
 
 
 def _is_local(assembly: Assembly, line: int, expression: t.Expression) -> bool:
@@ -178,7 +163,7 @@ def _alike(tree: t.SyntaxTree, text: str) -> Iterator[Span]:
         ):
             continue
         for whole in _replaceable(statement):
-            for part in _parts(whole):
+            for part in t.parts_of(whole):
                 if line.text[part.start : part.end].strip() == text:
                     yield Span.of_line(number, part.start, part.end)
                     break

@@ -52,6 +52,7 @@ __all__ = [
     "Unary",
     "Word",
     "names_in",
+    "parts_of",
 ]
 
 
@@ -469,18 +470,22 @@ class SyntaxTree:
                         yield start + offset, problem
 
 
-def names_in(expression: Expression) -> Iterator[Name]:
-    """The names that an expression uses, from left to right."""
+def parts_of(expression: Expression) -> Iterator[Expression]:
+    """An expression and all that it is made of, outer parts first, from left to right."""
+    yield expression
     match expression:
-        case Name():
-            yield expression
         case Unary(operand=inner) | Group(inner=inner):
-            yield from names_in(inner)
+            yield from parts_of(inner)
         case Binary(left=left, right=right):
-            yield from names_in(left)
-            yield from names_in(right)
+            yield from parts_of(left)
+            yield from parts_of(right)
         case Call(arguments=arguments):
             for argument in arguments:
-                yield from names_in(argument)
+                yield from parts_of(argument)
         case _:
             pass
+
+
+def names_in(expression: Expression) -> Iterator[Name]:
+    """The names that an expression uses, from left to right."""
+    return (part for part in parts_of(expression) if isinstance(part, Name))

@@ -27,7 +27,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nvm_lsp.diagnostics import Diagnostic, Severity
-from nvm_lsp.lint.jumps import jump_of
 from nvm_lsp.lint.rule import LintContext, rule
 
 
@@ -36,7 +35,7 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     flow = context.analysis.flow
     if context.target != "nvm" or not flow.unresolved:
         return
-    jump = next(context.place(jump_of(flow, flow.unresolved[0]), "its destination is not known"))
+    jump = next(context.place(flow.blocks[flow.unresolved[0]].last, "its destination is not known"))
     code = context.assembly.bytecode
     for pc, size, is_data in context.assembly.items():
         if not is_data and size > 1 and 0x5B in code[pc + 1 : pc + size]:

@@ -38,7 +38,7 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             continue
         if len(block.underflows) == len(block.states) or len(block.overflows) == len(block.states):
             continue  # it does not come that far
-        last = block.start + summary.steps[-1].offset
+        last = block.last
         into = next(
             (
                 (before.offset, step.offset)

@@ -64,7 +64,7 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             for state in (low, high)
             if state.came_from is not None
             for place in context.place(
-                _last(flow, state.came_from.start),
+                flow.blocks[state.came_from.start].last,
                 f"from here with {len(state.words)} word{'s' * (len(state.words) != 1)}",
             )
         ]
@@ -159,8 +159,3 @@ def _lowest(flow: ControlFlow) -> dict[State, int]:
                     lowest[earlier] = lowest[state]
                     follow.append(earlier)
     return lowest
-
-
-def _last(flow: ControlFlow, start: int) -> int:
-    summary = flow.blocks[start].summary
-    return start + summary.steps[-1].offset if summary is not None else start

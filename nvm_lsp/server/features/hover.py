@@ -166,26 +166,11 @@ def _expression(
     for call in calls_in(expression):
         text = f"**{call.function.text}** gives {FUNCTIONS.get(call.function.text, 'nothing')}"
         yield call.start, call.end, text + _value(call, assembly, signatures)
-    for number in _numbers(expression):
-        yield number.start, number.end, _forms(number.value, signatures)
+    for part in t.parts_of(expression):
+        if isinstance(part, t.Number):
+            yield part.start, part.end, _forms(part.value, signatures)
     if not isinstance(expression, t.Number):
         yield expression.start, expression.end, _value(expression, assembly, signatures).lstrip()
-
-
-def _numbers(expression: t.Expression) -> Iterator[t.Number]:
-    match expression:
-        case t.Number():
-            yield expression
-        case t.Unary(operand=inner) | t.Group(inner=inner):
-            yield from _numbers(inner)
-        case t.Binary(left=left, right=right):
-            yield from _numbers(left)
-            yield from _numbers(right)
-        case t.Call(arguments=arguments):
-            for argument in arguments:
-                yield from _numbers(argument)
-        case _:
-            pass
 
 
 def _value(expression: t.Expression, assembly: Assembly, signatures: Sequence[str]) -> str:
