@@ -1,7 +1,7 @@
 """A process that runs messages on pyrevm, which knows no limit of time and cannot be stopped.
 
 On standard input each line is a request as JSON, on standard output each line an answer. It
-imports nothing but pyrevm, so that it starts fast.
+imports next to nothing but pyrevm, so that it starts fast.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import sys
 from collections.abc import Mapping
 from typing import IO, Any
 
+from nvm_lsp.runner.child_process import restrict
+
 __all__ = ["main"]
 
 #: Bytes of address space for the process.
 _MEMORY = 4 * 2**30
-_PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 5
 
 
 def main() -> None:
     """Answers requests until standard input ends."""
-    _restrict()
+    restrict(_MEMORY)
     answers = os.fdopen(os.dup(1), "wb")
     # Whatever prints by mistake must not end up among the answers.
     os.dup2(2, 1)
@@ -45,23 +46,6 @@ def main() -> None:
 def _say(answers: IO[bytes], answer: Mapping[str, Any]) -> None:
     answers.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
     answers.flush()
-
-
-def _restrict() -> None:
-    """Leaves the end to the parent: Ctrl-C is its affair, and without it there is no life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "win32":
-        return
-    import contextlib  # noqa: PLC0415
-    import resource  # noqa: PLC0415 -- not on every system
-
-    with contextlib.suppress(ValueError, OSError):  # a lower limit is set already
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.RLIM_INFINITY))
-    if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415
-
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end_after(seconds: float) -> None:

@@ -13,12 +13,12 @@ import json
 import os
 import pickle
 import queue
-import signal
 import sys
 import threading
 import time
 from typing import IO, Any
 
+from nvm_lsp.runner.child_process import restrict
 from nvm_lsp.runner.guest_trace import GuestRecorder
 from nvm_lsp.runner.jobs import Job, perform
 from nvm_lsp.runner.run import Request, run
@@ -30,7 +30,6 @@ __all__ = ["encode", "main"]
 _PROGRESS_SECONDS = 0.5
 #: Bytes of address space for the process, far above what the limits of a run let it take.
 _MEMORY = 4 * 2**30
-_PR_SET_PDEATHSIG = 1
 
 
 def encode(request: Request | Job) -> bytes:
@@ -43,7 +42,7 @@ def main() -> None:
     answers = _Answers(os.fdopen(os.dup(1), "wb"))
     # Whatever prints by mistake must not end up among the answers.
     os.dup2(2, 1)
-    _restrict()
+    restrict(_MEMORY)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     _warm_up()
@@ -57,25 +56,6 @@ def _read(requests: queue.SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
         requests.put(line)
     os._exit(0)
-
-
-def _restrict() -> None:
-    """Leaves the end to the parent: Ctrl-C is its affair, and without it there is no life."""
-    # Ctrl-C reaches every process of the terminal; what it means for a run, the parent decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 -- not on every system
-
-    with contextlib.suppress(ValueError, OSError):  # a lower limit is set already
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.RLIM_INFINITY))
-    if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415
-
-        # The end of standard input is noticed by a thread, which one long addition of Python
-        # numbers can keep from running; this cannot be kept.
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _warm_up() -> None:
