@@ -1,7 +1,7 @@
-"""A memory offset is so great that no gas can pay for it.
+"""A memory offset or size is so great that no gas can pay for it.
 
 ## What it does
-Finds accesses of memory at a constant offset of 2^32 or more.
+Finds accesses of memory that reach a constant offset of 2^32 or more.
 
 ## Why it is bad
 Memory up to there costs far more gas than a block holds: the access halts execution. The NestedVM
@@ -16,8 +16,8 @@ maps offsets exactly below 2^32 only, and runs out of gas above, too.
 ```
 
 ## What to do
-Use a small offset. Often offset and value are in the wrong order: MSTORE takes the offset from the
-top of the stack.
+Use a small offset and size. Often offset and value, or offset and size, are in the wrong order:
+MSTORE takes the offset from the top of the stack.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
             *ranges_read(step.code, inputs), *ranges_written(step.code, inputs)
         ):
             if offset is not None and size and offset + size > EXACT_OFFSETS:
-                yield from context.at(
-                    RULE.kind, instruction.pc,
-                    f"{instruction.row.name} at offset {offset:#x}: no gas can pay for memory "
-                    "up to there",
-                    "are offset and value in the wrong order?",
-                )
+                name = instruction.row.name
+                if size > offset:
+                    message = f"{name} of {size:#x} bytes: no gas can pay for so much memory"
+                    hint = "are offset and size in the wrong order?"
+                else:
+                    message = f"{name} at offset {offset:#x}: no gas can pay for memory up to there"
+                    hint = "are offset and value in the wrong order?"
+                yield from context.at(RULE.kind, instruction.pc, message, hint)
                 break

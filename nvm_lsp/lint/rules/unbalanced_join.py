@@ -4,7 +4,7 @@
 Reports a place that is entered with different heights of the stack by ways that carry the same
 return addresses, if code from there on uses words that were on the stack before. Callers of a
 subroutine differ in their return addresses, and a common exit that reverts undoes everything:
-neither is reported.
+neither is reported. Where one of the ways leads to a stack underflow, only that is (STK001).
 
 ## Why it is bad
 The same instruction finds other words, depending on the way: usually one branch forgot to POP, or
@@ -59,6 +59,9 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
         if not used or fine.isdisjoint(pair):
             continue
         low, high = sorted(pair, key=lambda state: len(state.words))
+        # Where the lower way takes more than is there, that is the fault, and is said there.
+        if lowest.get(low, 0) < 0:
+            continue
         related = [
             place
             for state in (low, high)

@@ -36,7 +36,9 @@ from nvm_lsp.lint.rule import LintContext, rule
 from nvm_lsp.opcodes import opcode_by_code
 
 _CALLS = frozenset({0xF0, 0xF1, 0xF2, 0xF4, 0xF5, 0xFA})
-_STOP, _POP, _RETURN = 0x00, 0x50, 0xF3
+_POP = 0x50
+#: Ends that keep what was done: STOP, RETURN and SELFDESTRUCT.
+_ENDS = frozenset({0x00, 0xF3, 0xFF})
 
 
 @rule("CAL001", "unchecked-call-result", Severity.WARNING)
@@ -44,22 +46,20 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     for block in context.analysis.blocks():
         summary = block.summary
         assert summary is not None
-        calls: dict[Result, str] = {}
+        calls: dict[Result, bool] = {}  # whether it is looked at
         for step in summary.steps:
             if step.code in _CALLS and isinstance(step.output, Result):
-                calls[step.output] = ""
-            if not calls or 0x80 <= step.code <= 0x9F:
+                calls[step.output] = False
+            # A copy is no look, nor is dropping one.
+            if not calls or 0x80 <= step.code <= 0x9F or step.code == _POP:
                 continue
             for value in step.inputs:
                 if isinstance(value, Result) and value in calls:
-                    if step.code == _POP and not calls[value]:
-                        calls[value] = "dropped"
-                    else:
-                        calls[value] = "used"
-        ends = bool(summary.steps) and summary.steps[-1].code in (_STOP, _RETURN)
-        for result, use in calls.items():
-            copies = sum(value is result for value in summary.out)
-            if use == "used" or (copies and not ends) or (not use and not ends):
+                    calls[value] = True
+        ends = bool(summary.steps) and summary.steps[-1].code in _ENDS
+        for result, used in calls.items():
+            goes_on = not ends and any(value is result for value in summary.out)
+            if used or goes_on:
                 continue
             row = opcode_by_code(result.code)
             yield from context.at(
