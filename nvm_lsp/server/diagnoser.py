@@ -10,8 +10,9 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nvm_lsp.assembler.errors import LIMIT_EXCEEDED
@@ -213,16 +214,14 @@ class Diagnoser:
 
     def _push(self, file: str, version: int | None) -> None:
         """Sends a file's diagnostics, those of all programs that it is part of."""
-        union: dict[str, Json] = {}
-        for state in self._states.values():
-            for item in state.shown.get(file, ()):
-                union.setdefault(json.dumps(item), item)
-        items = list(union.values())
-        if version is None:
-            key = "\n".join(union)
-            if self._pushed.get(file, "") == key:
-                return
-            self._pushed[file] = key
+        items = _union(state.shown.get(file, []) for state in self._states.values())
+        key = json.dumps(items) if items else ""
+        # What is of a version is said even if it is the same: it tells that the version was seen.
+        if version is None and self._pushed.get(file, "") == key:
+            return
+        self._pushed[file] = key
+        if not items:
+            del self._pushed[file]
         params: Json = {"uri": file, "diagnostics": items}
         if version is not None:
             params["version"] = version
@@ -440,6 +439,24 @@ async def _on_a_thread(function: Callable[[T], R], argument: T) -> R:
     except asyncio.CancelledError:
         await asyncio.wait([work])
         raise
+
+
+def _union(programs: Iterable[list[Json]]) -> list[Json]:
+    """What several programs say of one file: once, with the places that each of them names."""
+    union: dict[str, Json] = {}
+    parts = [items for items in programs if items]
+    if len(parts) < 2:
+        return parts[0] if parts else []
+    for item in chain.from_iterable(parts):
+        related = item.get("relatedInformation", [])
+        key = json.dumps({**item, "relatedInformation": None})
+        known = union.setdefault(key, item)
+        more = [place for place in related if place not in known.get("relatedInformation", ())]
+        if more:
+            union[key] = {
+                **known, "relatedInformation": [*known.get("relatedInformation", ()), *more]
+            }
+    return list(union.values())
 
 
 def _moved(location: Location, by: int) -> Location:
