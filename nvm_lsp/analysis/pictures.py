@@ -9,19 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from nvm_lsp.analysis.control_flow import Block, ControlFlow, Word, place_of_unknown
-from nvm_lsp.analysis.stack import Step, fold
-from nvm_lsp.analysis.stack_comments import Scope, StackComment
+from nvm_lsp.analysis.stack import Value, fold
+from nvm_lsp.analysis.stack_comments import Scope, StackComment, Term
 from nvm_lsp.opcodes import Opcode, opcode_by_code
 from nvm_lsp.source import Location, Span
 
 __all__ = ["Mismatch", "Named", "Picture", "Pictures", "Sources", "place_of"]
 
 _LONGEST = 40
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*")
 _JUMPDEST = 0x5B
 _WORD_IN_OUTPUT = re.compile(r"[a-z_][a-z_0-9]*")
+
+
+#: How a text is made when it is asked for: a function and its arguments.
+_Made = tuple[Any, ...]
 
 
 class Named:
@@ -34,21 +39,23 @@ class Named:
     __slots__ = ("_text", "known", "names", "pc", "value")
 
     def __init__(
-        self, text: str | Callable[[], str], value: int | None = None, pc: int | None = None, *,
+        self, text: str | _Made, value: int | None = None, pc: int | None = None,
         known: bool = True,
     ) -> None:
         self._text = text
         self.value = value
         self.pc = pc
-        self.names: dict[Scope, str] = {}
+        self.names: dict[Scope, str] | None = None
         self.known = known
 
     @property
     def text(self) -> str:
         """What it is called where no comment gives it a name; made when it is asked for."""
         if not isinstance(self._text, str):
-            make, self._text = self._text, "?"  # a value that is made of itself ends here
-            self._text = make()
+            make, *arguments = self._text
+            self._text = "?"  # a value that is made of itself ends here
+            text: str = make(*arguments)
+            self._text = text
         return self._text
 
     def name(self, scope: Scope = ()) -> str:
@@ -155,27 +162,49 @@ class Pictures:
         if (block.start in self._done and not keep) or block.summary is None or not block.states:
             return
         self._done.add(block.start)
-        start, comments = block.start, self.comments
+        start, comments, rows, values = block.start, self.comments, _rows(), self._values
         stack, exact = self._entry(block)
-        for step in block.summary.steps:
-            pc = start + step.offset
-            row = opcode_by_code(step.code)
-            needed = len(row.inputs) if row else 0
+        scope: Scope = ()
+        for offset, code, _, output in block.summary.steps:
+            pc = start + offset
+            row, needed, shape = rows[code]
             if len(stack) < needed:
                 if exact:
                     return  # an underflow, which is said elsewhere
-                stack[:0] = [
-                    Named("?", known=False) for _ in range(needed - len(stack))
-                ]
+                stack[:0] = [_unknown() for _ in range(needed - len(stack))]
             if keep:
                 scope = self.sources.scope(pc)
                 self._before[pc] = Picture(tuple(reversed(stack)), exact, scope)
-            self._step(stack, pc, step, row)
-            for comment in comments.get(pc, ()):
-                stack, exact = self._commented(stack, exact, pc, comment, check=not keep)
+            if shape == _DUP:
+                stack.append(stack[-needed])
+            elif shape == _SWAP:
+                stack[-1], stack[-needed] = stack[-needed], stack[-1]
+            elif row is not None:
+                if needed:
+                    taken = stack[: -needed - 1 : -1]
+                    del stack[-needed:]
+                else:
+                    taken = []
+                if row.outputs:
+                    key = -2 * pc - 1
+                    made = values.get(key)
+                    if made is None or not made.known:
+                        before = made
+                        made = values[key] = (
+                            Named((self._pushed, pc, output), output, pc)
+                            if shape == _PUSH and type(output) is int
+                            else self._made(pc, output, row, taken)
+                        )
+                        if before is not None:
+                            made.names = before.names
+                    stack.append(made)
+                    stack.extend(Named(name, None, pc) for name in row.outputs[1:])
+            if pc in comments:
+                for comment in comments[pc]:
+                    self._commented(stack, exact, pc, comment, check=not keep)
             if keep:
                 self._after[pc] = Picture(tuple(reversed(stack)), exact, scope)
-        self._exits[block.start] = stack
+        self._exits[start] = stack
 
     def _entry(self, block: Block) -> tuple[list[Named], bool]:
         """The stack that all ways into a block have in common, bottom first."""
@@ -199,17 +228,18 @@ class Pictures:
         It is called what it is called on all of them, if that is one name.
         """
 
-        def name() -> str:
-            names = set()
-            for before in self.flow.predecessors.get(start, ()):
-                self._run(self.flow.blocks[before])
-                exit_ = self._exits.get(before, [])
-                if len(exit_) >= depth and exit_[-depth] is not word:
-                    names.add(exit_[-depth].name())
-            return names.pop() if len(names) == 1 else "?"
-
-        word = Named(name, known=False)
+        word = Named("?", known=False)
+        word._text = (self._name_of_met, start, depth, word)
         return word
+
+    def _name_of_met(self, start: int, depth: int, word: Named) -> str:
+        names = set()
+        for before in self.flow.predecessors.get(start, ()):
+            self._run(self.flow.blocks[before])
+            exit_ = self._exits.get(before, [])
+            if len(exit_) >= depth and exit_[-depth] is not word:
+                names.add(exit_[-depth].name())
+        return names.pop() if len(names) == 1 else "?"
 
     def _word(self, word: Word) -> Named:
         if isinstance(word, frozenset):
@@ -223,7 +253,7 @@ class Pictures:
         if word not in self._values:
             start, depth = place_of_unknown(word)
             self._values[word] = (
-                Named("?", known=False) if word % 2 else self._met(start, depth)
+                _unknown() if word % 2 else self._met(start, depth)
             )
         return self._values[word]
 
@@ -232,102 +262,117 @@ class Pictures:
             return self.sources.labels[value]
         return f"{value:#x}"
 
-    def _step(self, stack: list[Named], pc: int, step: Step, row: Opcode | None) -> None:
-        if row is None:
-            return
-        if row.is_dup:
-            stack.append(stack[-len(row.inputs)])
-            return
-        if row.is_swap:
-            stack[-1], stack[-len(row.inputs)] = stack[-len(row.inputs)], stack[-1]
-            return
-        taken = [stack.pop() for _ in row.inputs]
-        if not row.outputs:
-            return
-        made = self._values.get(-2 * pc - 1)
-        if made is None or not made.known:
-            before, made = made, self._made(pc, step, row, taken)
-            if before is not None:
-                made.names = before.names
-            self._values[-2 * pc - 1] = made
-        stack.append(made)
-        stack.extend(Named(name, pc=pc) for name in row.outputs[1:])
+    def _pushed(self, pc: int, number: int) -> str:
+        return self.sources.operand(pc) or f"{number:#x}"
 
-    def _made(self, pc: int, step: Step, row: Opcode, taken: list[Named]) -> Named:
-        if row.is_push:
-            number = step.output
-            assert isinstance(number, int)
-            return Named(lambda: self.sources.operand(pc) or f"{number:#x}", number, pc)
-        value = step.output if isinstance(step.output, int) else None
-        known = [word.value for word in taken if word.value is not None]
-        if value is None and len(known) == len(taken):
-            value = fold(row.code, *known)
-        if value is not None and row.inputs:
-            return Named(self._constant(value), value, pc)
-        return Named(lambda: _text(row, taken, self.sources.scope(pc)), value, pc)
+    def _made(self, pc: int, output: Value | None, row: Opcode, taken: list[Named]) -> Named:
+        value = output if type(output) is int else None
+        if taken:
+            if value is None and all(word.value is not None for word in taken):
+                value = fold(row.code, *[word.value for word in taken if word.value is not None])
+            if value is not None:
+                return Named(self._constant(value), value, pc)
+        return Named((self._text, pc, row, taken), value, pc)
+
+    def _text(self, pc: int, row: Opcode, taken: list[Named]) -> str:
+        return _text(row, taken, self.sources.scope(pc))
 
     # Comments ------------------------------------------------------------------------------------
 
     def _commented(
         self, stack: list[Named], exact: bool, pc: int, comment: StackComment, *, check: bool
-    ) -> tuple[list[Named], bool]:
+    ) -> None:
         """Checks a comment, and gives the values the names that it says."""
-        said = comment.words
-        computed = list(reversed(stack))
-        if not exact and len(said) > len(computed):
-            computed += [Named("?", known=False) for _ in range(len(said) - len(computed))]
+        terms, scope = comment.said.terms, comment.scope
+        if not exact and len(terms) > len(stack):
+            stack[:0] = [_unknown() for _ in range(len(terms) - len(stack))]
         # A macro does not know what lies below the words that it is given.
-        whole = comment.exact and exact and not comment.scope
-        if len(said) > len(computed) or (whole and len(said) != len(computed)):
+        whole = exact and not scope and comment.said.exact
+        if len(terms) > len(stack) or (whole and len(terms) != len(stack)):
             if check:
                 self._mismatch(
-                    pc, comment, (), computed, exact,
-                    f"the comment says {len(said)} word{'s' * (len(said) != 1)}, the stack "
-                    f"holds {len(computed)}",
+                    pc, comment, (), stack, exact,
+                    f"the comment says {len(terms)} word{'s' * (len(terms) != 1)}, the stack "
+                    f"holds {len(stack)}",
                 )
-            return stack, exact
-        wrong: list[int] = []
-        reasons: list[str] = []
-        for index, (word, value) in enumerate(zip(said, computed, strict=False)):
-            reason = self._disagrees(word, value, comment.scope)
-            if reason:
-                wrong.append(index)
-                reasons.append(reason)
+            return
+        constants = self.sources.values
+        wrong: dict[int, str] = {}
+        fresh: list[tuple[Named, str]] = []
+        index = 0
+        for term in terms:
+            index += 1
+            text, number, is_any = term
+            if is_any:
+                continue
+            value = stack[-index]
+            names = value.names
+            if number is not None or text in constants:
+                if value.value is not None or names:
+                    reason = self._disagrees(term, value, scope)
+                    if reason:
+                        wrong[index - 1] = reason
+                        continue
+                if number is not None:
+                    continue
+            elif names and names.get(scope, text) != text:
+                reason = self._disagrees(term, value, scope)
+                if reason:
+                    wrong[index - 1] = reason
+                    continue
+            if names is None or scope not in names:
+                fresh.append((value, text))
+        for value, text in fresh:  # not before: one value may be said twice, by two names
+            if value.names is None:
+                value.names = {scope: text}
+            else:
+                value.names.setdefault(scope, text)
         if wrong and check:
-            self._mismatch(pc, comment, tuple(wrong), computed, exact, "; ".join(reasons))
-        for index, (word, value) in enumerate(zip(said, computed, strict=False)):
-            if index not in wrong and not _NUMBER.fullmatch(word) and word not in ("_", "?"):
-                value.names.setdefault(comment.scope, word)
-        return list(reversed(computed)), exact
+            self._mismatch(pc, comment, tuple(wrong), stack, exact, "; ".join(wrong.values()))
 
-    def _disagrees(self, word: str, value: Named, scope: Scope) -> str:
+    def _disagrees(self, term: Term, value: Named, scope: Scope) -> str:
         """Why a comment's word is not the value, empty if it may be."""
-        if word in ("_", "?", ""):
-            return ""
-        said: int | None = None
-        if _NUMBER.fullmatch(word):
-            try:
-                said = int(word.replace("_", ""), 0)
-            except ValueError:
-                said = int(word.replace("_", ""))
-        elif word in self.sources.values:
-            said = self.sources.values[word]
-        if said is not None and value.value is not None and said != value.value:
-            return f"{word} is {value.name(scope) if value.names else value.text} here"
-        known = value.names.get(scope)
+        word = term.text
+        said = self.sources.values.get(word) if term.number is None else term.number
+        if said is not None:
+            differs = value.value is not None and said != value.value
+            named = value.name(scope) if value.names else value.text
+            return f"{word} is {named} here" if differs else ""
+        known = value.names.get(scope) if value.names else None
         if (
-            said is None and known is not None and _plain(known) != _plain(word)
+            known is not None and _plain(known) != _plain(word)
             and not (value.value is not None and known in self.sources.values)
         ):
             return f"{word} was called {known} before"
         return ""
 
     def _mismatch(
-        self, pc: int, comment: StackComment, words: tuple[int, ...], computed: list[Named],
+        self, pc: int, comment: StackComment, words: tuple[int, ...], stack: list[Named],
         exact: bool, message: str,
     ) -> None:
-        picture = Picture(tuple(computed), exact, comment.scope)
+        picture = Picture(tuple(reversed(stack)), exact, comment.scope)
         self.mismatches.append(Mismatch(pc, comment, words, message, picture))
+
+
+_PLAIN, _PUSH, _DUP, _SWAP = range(4)
+
+
+@lru_cache(maxsize=1)
+def _rows() -> tuple[tuple[Opcode | None, int, int], ...]:
+    """By opcode: its row, the words it needs, its shape."""
+    rows: list[tuple[Opcode | None, int, int]] = []
+    for code in range(256):
+        row = opcode_by_code(code)
+        if row is None:
+            rows.append((None, 0, _PLAIN))
+        else:
+            shape = _PUSH if row.is_push else _DUP if row.is_dup else _SWAP if row.is_swap else 0
+            rows.append((row, len(row.inputs), shape))
+    return tuple(rows)
+
+
+def _unknown() -> Named:
+    return Named("?", known=False)
 
 
 def _plain(text: str) -> str:
@@ -373,8 +418,8 @@ def place_of(mismatch: Mismatch) -> Location:
     comment = mismatch.comment
     if not mismatch.words:
         return comment.location
-    start = comment.columns[mismatch.words[0]][0]
-    end = comment.columns[mismatch.words[-1]][1]
+    start = comment.said.columns[mismatch.words[0]][0]
+    end = comment.said.columns[mismatch.words[-1]][1]
     return Location(
         comment.location.path, Span.of_line(comment.location.span.start.line, start, end)
     )

@@ -65,7 +65,7 @@ def _text(mismatch: Mismatch) -> str:
     for index, word in enumerate(comment.words):
         if index < len(names) and mismatch.words and index not in mismatch.words:
             names[index] = word
-    if not comment.exact or len(names) > _MOST_WORDS:
+    if not comment.said.exact or len(names) > _MOST_WORDS:
         names = [*names[: max(len(comment.words), 1)], ".."]
     elif not picture.exact:
         names = [*names, ".."]
