@@ -31,12 +31,13 @@ from nvm_lsp.shapes import (
 )
 
 __all__ = [
-    "CONFIGURATION_FILES", "MNEMONIC_CASES", "TARGETS", "BadKey", "Configuration",
+    "CONFIGURATION_FILES", "LINE_ENDINGS", "MNEMONIC_CASES", "TARGETS", "BadKey", "Configuration",
     "Configurations", "FileSettings", "FormatStyle", "Layer", "Settings", "read",
     "read_table", "schema", "schema_text",
 ]
 
 MNEMONIC_CASES = ("upper", "lower", "keep")
+LINE_ENDINGS = ("auto", "lf", "crlf")
 TARGETS = ("nvm", "evm")
 _LEVELS = tuple(severity.value for severity in Severity)
 #: The names that a configuration file may have; of two in a folder the first counts.
@@ -139,6 +140,12 @@ class FormatStyle:
     mnemonic_case: str = _key(Choice(MNEMONIC_CASES), "How mnemonics are written.", "upper")
     comment_column: int = _key(
         Number(0, 200), "Where comments behind code begin, in columns from zero.", 24
+    )
+    line_ending: str = _key(
+        Choice(LINE_ENDINGS),
+        "How lines end: all as the file's first one does (`auto`), or as said. In an editor it is "
+        "the editor that decides.",
+        "auto",
     )
 
 

@@ -13,20 +13,30 @@ from nvm_lsp.opcodes import opcode_by_name
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["format_lines", "format_tree"]
+__all__ = ["format_lines", "format_tree", "line_end"]
 
 INDENT = "    "
 _LONG_CODE = 48
+_LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 
 
 def format_tree(tree: SyntaxTree, style: FormatStyle | None = None) -> str | None:
     """The text in our style, None if the file has a line that cannot be parsed.
 
-    Formatting twice gives the same as formatting once, and the bytecode stays as it is.
+    Formatting twice gives the same as formatting once, and the bytecode stays as it is. Lines end
+    as the first one does, unless the style says otherwise.
     """
     if next(tree.problems(), None) is not None:
         return None
-    return format_lines(tree.lines(), style)
+    text = format_lines(tree.lines(), style)
+    ending = _LINE_ENDS.get(style.line_ending if style else "auto") or line_end(tree)
+    return text if ending == "\n" else text.replace("\n", ending)
+
+
+def line_end(tree: SyntaxTree) -> str:
+    """How the first line of a file ends; a line feed where it does not."""
+    head = next((line.text for line in tree.lines()), "")
+    return head[len(head.rstrip("\r\n")) :] or "\n"
 
 
 def format_lines(

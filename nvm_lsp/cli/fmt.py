@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
+from collections.abc import Sequence
 
 from nvm_lsp.assembler import Unreadable
 from nvm_lsp.cli.arguments import complain, complain_of_configuration
-from nvm_lsp.cli.source_files import print_diagnostics, read_source
+from nvm_lsp.cli.source_files import Input, print_diagnostics, read_source
 from nvm_lsp.cli.walk import STDIN, files_of
 from nvm_lsp.cli.write import write_file
 from nvm_lsp.configuration import Configurations
 from nvm_lsp.formatter import format_tree
-from nvm_lsp.syntax import SyntaxTree
+from nvm_lsp.source import split_lines
 
 NAME = "fmt"
 HELP = "format easm source"
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             print_diagnostics(problem.at(source.name, n) for n, problem in source.tree.problems())
             complain(f"{source.name} was left as it is, because it cannot be parsed")
             continue
-        changed += _deal_with(arguments, path, source.name, source.tree, text)
+        changed += _deal_with(arguments, path, source, text)
     if arguments.check and changed:
         print(f"{changed} file{'s' * (changed > 1)} would change", file=sys.stderr)
     if failed:
@@ -68,21 +69,31 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _deal_with(
-    arguments: argparse.Namespace, path: str, name: str, tree: SyntaxTree, text: str
+    arguments: argparse.Namespace, path: str, source: Input, text: str
 ) -> bool:
     """Writes, shows or only names one file; whether it is not in our style yet."""
-    before = tree.text
+    assert source.tree is not None
+    before = source.tree.text
     if arguments.diff:
-        sys.stdout.writelines(
-            difflib.unified_diff(
-                before.splitlines(keepends=True), text.splitlines(keepends=True), name, name
-            )
-        )
+        _show(split_lines(before), split_lines(text), source.name)
     elif arguments.check:
         if text != before:
-            print(name)
+            print(source.name)
     elif path == STDIN:
-        sys.stdout.write(text)
-    elif text != before and write_file(text.encode(), path):
+        _print(source.mark + text.encode())
+    elif text != before and write_file(source.mark + text.encode(), path):
         raise SystemExit(2)
     return text != before
+
+
+def _show(before: Sequence[str], after: Sequence[str], name: str) -> None:
+    """Prints a difference for ``patch``, line ends as they are."""
+    for line in difflib.unified_diff(before, after, name, name):
+        ending = "" if line.endswith("\n") else "\n\\ No newline at end of file\n"
+        _print((line + ending).encode())
+
+
+def _print(data: bytes) -> None:
+    """Prints text whose line ends stay as they are, on every system."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)

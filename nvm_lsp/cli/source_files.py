@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,12 +30,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A program as it was given: bytecode, or the tree of a source with its loader."""
+    """A program as it was given: bytecode, or the tree of a source with its loader.
+
+    ``mark`` is the byte order mark that the source began with, if it did.
+    """
 
     name: str
     bytecode: bytes | None = None
     tree: SyntaxTree | None = None
     loader: FileLoader | None = None
+    mark: bytes = b""
 
 
 def read_source(argument: str, stdin_name: str = STDIN) -> Input | Unreadable:
@@ -46,7 +51,8 @@ def read_source(argument: str, stdin_name: str = STDIN) -> Input | Unreadable:
     text = decode_source(data, name)
     if isinstance(text, Unreadable):
         return text
-    return Input(name, tree=parse_lines(name, split_lines(text)), loader=FileLoader())
+    mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    return Input(name, tree=parse_lines(name, split_lines(text)), loader=FileLoader(), mark=mark)
 
 
 def read_bytecode(argument: str) -> Input | Unreadable:

@@ -13,7 +13,8 @@ __all__ = ["write_file"]
 def write_file(data: bytes, output: str) -> int:
     """Writes a file whole or not at all; the exit code."""
     try:
-        folder = os.path.dirname(os.path.abspath(output))
+        output = os.path.realpath(output)  # a link stays one
+        folder = os.path.dirname(output)
         if os.path.exists(output) and not os.path.isfile(output):
             with open(output, "wb") as device:
                 device.write(data)

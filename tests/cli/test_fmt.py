@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def test_files_are_formatted_in_place(nvm, tmp_path):
     file = tmp_path / "a.easm"
@@ -69,3 +71,42 @@ def test_overrides_give_some_files_another_style(nvm, tmp_path):
     )
     for name, text in (("a.easm", "    add\n"), ("b.easm", "    ADD\n")):
         assert nvm("fmt", "-", "--stdin-filename", name, stdin="Add").stdout == text
+
+
+LINE_ENDS = {
+    "those of the file": ("auto", b"add\r\npop\r\n", b"    ADD\r\n    POP\r\n"),
+    "the first one counts": ("auto", b"add\r\npop\nadd\r", b"    ADD\r\n    POP\r\n    ADD\r\n"),
+    "none yet": ("auto", b"pop", b"    POP\n"),
+    "the mark stays": ("auto", b"\xef\xbb\xbfpop\r\n", b"\xef\xbb\xbf    POP\r\n"),
+    "lf": ("lf", b"\xef\xbb\xbfpop\r\n", b"\xef\xbb\xbf    POP\n"),
+    "crlf": ("crlf", b"add\npop\n", b"    ADD\r\n    POP\r\n"),
+}
+
+
+@pytest.mark.parametrize("title", LINE_ENDS)
+def test_line_ends_and_byte_order_marks_stay(nvm, tmp_path, title):
+    setting, before, after = LINE_ENDS[title]
+    (tmp_path / "nvm-lsp.toml").write_text(f"format.line-ending = '{setting}'\n")
+    file = tmp_path / "a.easm"
+    file.write_bytes(before)
+    # As bytes, because reading text would make all line ends one.
+    assert nvm("fmt", "-", "--stdin-filename", "a.easm", stdin=before).stdout.encode() == after
+    assert nvm("fmt", "--check", "a.easm").returncode == 1
+    assert nvm("fmt", "a.easm").returncode == 0
+    assert file.read_bytes() == after
+    assert nvm("fmt", "--check", "a.easm").returncode == 0
+
+
+def test_a_diff_has_the_line_ends_of_the_file(nvm, tmp_path):
+    (tmp_path / "a.easm").write_bytes(b"add\r\nPOP")
+    assert nvm("fmt", "--diff", "a.easm").stdout.endswith(
+        "-add\r\n-POP\n\\ No newline at end of file\n+    ADD\r\n+    POP\r\n"
+    )
+
+
+def test_a_link_stays_one(nvm, tmp_path):
+    (tmp_path / "a.easm").write_text("add\n")
+    (tmp_path / "b.easm").symlink_to("a.easm")
+    assert nvm("fmt", "b.easm").returncode == 0
+    assert (tmp_path / "b.easm").is_symlink()
+    assert (tmp_path / "a.easm").read_text() == "    ADD\n"

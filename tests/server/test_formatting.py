@@ -60,6 +60,15 @@ CASES = {
     ),
     "CRLF stays": ("a:\r\nadd\r\n", "a:\r\n    ADD\r\n"),
     "CRLF for the last line": ("a:\r\nadd", "a:\r\n    ADD\r\n"),
+    "line ends of two kinds": (
+        "a:\r\nadd\n\n\r\nPUSH 1+\n\npop\n\n", "a:\r\n    ADD\r\n\r\nPUSH 1+\r\n\r\n    POP\r\n",
+    ),
+    "a byte order mark": ("\ufeffadd\r\n", "\ufeff    ADD\r\n"),
+    "a byte order mark and a comment": (
+        "\ufeff# a\n\n\n%m()\n", "\ufeff# a\n\n%m()\n"
+    ),
+    "a byte order mark and a blank": ("\ufeff\n\nadd\n", "\ufeff    ADD\n"),
+    "a byte order mark and a label": ("\ufeff  a:\n", "\ufeffa:\n"),
     "no final line end": ("a:", "a:\n"),
     "blank lines": ("\n\na:\n\n\n \n    ADD\n \n    POP\n\n\n", "a:\n\n    ADD\n\n    POP\n"),
     "blank lines without a line end": ("a:\n\n  ", "a:\n"),

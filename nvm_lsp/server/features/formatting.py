@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.configuration import FormatStyle
-from nvm_lsp.formatter import format_lines
+from nvm_lsp.formatter import format_lines, line_end
 from nvm_lsp.source import Position, Span
-from nvm_lsp.syntax import SyntaxTree
+from nvm_lsp.syntax import SyntaxTree, parse_line
 from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from nvm_lsp.server.workspace import OpenDocument
 
 __all__ = ["format_edits", "handle", "handle_on_type", "handle_range"]
+
+_MARK = "\ufeff"
 
 
 def handle(server: NvmServer, params: lsp.DocumentFormattingParams) -> list[dict[str, Any]]:
@@ -89,16 +91,33 @@ def format_edits(
         low -= 1
     while high < tree.line_count and tree.line(high).statement is not None:
         high += 1
-    lines = [_formattable(tree.line(number)) for number in range(low, high)]
+    lines = [_formattable(_without_mark(tree.line(number))) for number in range(low, high)]
     new = format_lines(lines, style, _depth(tree, low)).split("\n")[:-1]
-    edits = _of_lines(lines, new, low)
-    edits += _of_blanks(lines, low, keep_last=high < tree.line_count, at_start=low == 0)
+    end = line_end(tree)
+    edits = _of_lines(lines, new, low, end)
+    edits += _of_blanks(lines, low, end, keep_last=high < tree.line_count, at_start=low == 0)
     if high == tree.line_count and lines and not _is_blank(lines[-1]):
         edits += _final_line_end(tree)
+    if tree.line(0).text.startswith(_MARK):
+        edits = [(_behind_mark(span), text) for span, text in edits]
     return sorted(
         edit for edit in edits
         if first <= edit[0].start.line and (edit[0].end.line, edit[0].end.column) <= (stop, 0)
     )
+
+
+def _behind_mark(span: Span) -> Span:
+    """A span in the text without its mark as one in the text with it."""
+    start, end = (
+        Position(0, place.column + 1) if place.line == 0 else place
+        for place in (span.start, span.end)
+    )
+    return Span(start, end)
+
+
+def _without_mark(line: t.Line) -> t.Line:
+    """The line without the byte order mark that most editors keep to themselves."""
+    return parse_line(line.text[1:]) if line.text.startswith(_MARK) else line
 
 
 def _formattable(line: t.Line) -> t.Line:
@@ -123,14 +142,15 @@ def _is_blank(line: t.Line) -> bool:
 
 
 def _of_lines(
-    lines: Sequence[t.Line], new: list[str], low: int
+    lines: Sequence[t.Line], new: list[str], low: int, line_end: str
 ) -> list[tuple[Span, str]]:
     """Edits within lines. The formatter neither adds nor removes a line that is not blank."""
-    edits = []
+    edits: list[tuple[Span, str]] = []
     written = iter([text for text in new if text])
     for number, line in enumerate(lines, low):
         if _is_blank(line):
             continue
+        edits += _of_line_end(line, number, line_end)
         before, after = line.text.rstrip("\r\n"), next(written)
         if before == after or line.problems:
             continue
@@ -152,7 +172,7 @@ def _common(one: str, other: str) -> int:
 
 
 def _of_blanks(
-    lines: Sequence[t.Line], low: int, *, keep_last: bool, at_start: bool
+    lines: Sequence[t.Line], low: int, line_end: str, *, keep_last: bool, at_start: bool
 ) -> Iterator[tuple[Span, str]]:
     """Of blank lines that stand together one is kept, and none at the ends of the file."""
     begin = 0
@@ -168,6 +188,8 @@ def _of_blanks(
         content = lines[begin].text.rstrip("\r\n")
         if kept and content:
             yield Span.of_line(low + begin, 0, len(content)), ""
+        if kept:
+            yield from _of_line_end(lines[begin], low + begin, line_end)
         if first < end:
             last = lines[end - 1].text
             stop = Position(low + end, 0)
@@ -177,10 +199,18 @@ def _of_blanks(
         begin = end
 
 
+def _of_line_end(line: t.Line, number: int, end: str) -> Iterator[tuple[Span, str]]:
+    """Where lines end in different ways, all as the first line does.
+
+    What a file's lines end in at all is the editor's to say.
+    """
+    column = len(line.text.rstrip("\r\n"))
+    if line.text[column:] not in ("", end):
+        yield Span(Position(number, column), Position(number + 1, 0)), end
+
+
 def _final_line_end(tree: SyntaxTree) -> Iterator[tuple[Span, str]]:
     """Ends the last line as the first one ends."""
     last = tree.line(tree.line_count - 1).text
     if not last.endswith(("\n", "\r")):
-        head = tree.line(0).text
-        end = head[len(head.rstrip("\r\n")) :] or "\n"
-        yield Span.of_line(tree.line_count - 1, len(last), len(last)), end
+        yield Span.of_line(tree.line_count - 1, len(last), len(last)), line_end(tree)
