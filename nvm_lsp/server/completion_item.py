@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nvm_lsp.editor_hooks import Completion
 from nvm_lsp.editor_hooks import CompletionKind as Kind
+from nvm_lsp.server.markup import markup
 
 __all__ = ["Item", "Kind", "to_json"]
 
@@ -26,9 +28,10 @@ class Item(Completion):
 
 
 def to_json(
-    item: Completion, place: dict[str, Any], uri: str, snippets: bool
+    item: Completion, place: dict[str, Any], uri: str, snippets: bool,
+    formats: Sequence[Any] | None,
 ) -> dict[str, Any]:
-    """The item as JSON; it replaces ``place``."""
+    """The item as JSON; it replaces ``place``. ``formats`` are those of `markup`."""
     text, is_snippet = item.insert or item.label, False
     if snippets and item.snippet is not None:
         text, is_snippet = item.snippet, True
@@ -47,7 +50,7 @@ def to_json(
     if item.deprecated:
         answer["tags"] = [_DEPRECATED]
     if item.documentation:
-        answer["documentation"] = {"kind": "markdown", "value": item.documentation}
+        answer["documentation"] = markup(item.documentation, formats)
     if isinstance(item, Item) and item.about:
         answer["data"] = {"about": item.about, "name": item.name or item.label, "uri": uri}
     return answer

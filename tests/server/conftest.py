@@ -36,6 +36,14 @@ def capabilities(*encodings: str) -> lsp.ClientCapabilities:
                     ),
                 )
             ),
+            signature_help=lsp.SignatureHelpClientCapabilities(
+                signature_information=lsp.ClientSignatureInformationOptions(
+                    documentation_format=[lsp.MarkupKind.Markdown],
+                    parameter_information=lsp.ClientSignatureParameterInformationOptions(
+                        label_offset_support=True
+                    ),
+                )
+            ),
             code_action=lsp.CodeActionClientCapabilities(
                 data_support=True,
                 resolve_support=lsp.ClientCodeActionResolveOptions(properties=["edit"]),

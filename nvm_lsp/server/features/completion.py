@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,20 @@ from nvm_lsp.analysis.signatures import (
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS, UNITS
 from nvm_lsp.assembler.references import structure
-from nvm_lsp.diagnostics import KINDS
 from nvm_lsp.editor_hooks import Completion, CompletionEntry, CompletionList, Cursor
 from nvm_lsp.hookspecs import hookimpl
 from nvm_lsp.opcode_page import opcode_page
-from nvm_lsp.opcodes import FORKS, find_fork, instruction_set, opcode_by_name
+from nvm_lsp.opcodes import FORKS, instruction_set, opcode_by_name
 from nvm_lsp.server import contributions
 from nvm_lsp.server.comment_completion import in_comment
+from nvm_lsp.server.comment_hover import rule_page
 from nvm_lsp.server.completion_item import Item, Kind, to_json
 from nvm_lsp.server.completion_site import LAST_WORD, Site, site_at
 from nvm_lsp.server.contributions import ServedProgram, cursor_at
-from nvm_lsp.server.features.hover import macro_page, symbol_page
+from nvm_lsp.server.directive_pages import DIRECTIVES, directive_page
+from nvm_lsp.server.features.hover import SIZED_PUSH
+from nvm_lsp.server.markup import markup
+from nvm_lsp.server.name_pages import fork_page, macro_page, symbol_page
 from nvm_lsp.server.names import signatures_seen
 from nvm_lsp.server.path_completion import Files, paths
 from nvm_lsp.server.scenario_keys import describe_key
@@ -50,36 +53,6 @@ __all__ = ["Client", "completions", "handle", "nvm_lsp_completions", "resolve"]
 #: Items in one answer; the client asks again as typing goes on if there were more.
 _MOST_ITEMS = 400
 _SECONDS_FOR_WORKSPACE = 0.5
-_DIRECTIVE_FORMS = {
-    "%def": ("%def NAME = value", "%def ${1:NAME} = ${2:value}"),
-    "%macro": ("%macro name(a, b) … %end", "%macro ${1:name}(${2})\n\t$0\n%end"),
-    "%include": ('%include "path"', '%include "$1"'),
-    "%incbin": ('%incbin "file"', '%incbin "$1"'),
-    "%bytes": ("%bytes 0x…, \"text\", value:4", "%bytes ${1}"),
-    "%table": ("%table name [a, b] width 2", "%table ${1:name} [${2}] width ${3:2}"),
-    "%org": ("%org offset [fill byte]", "%org ${1:0x20}"),
-    "%align": ("%align n [fill byte]", "%align ${1:32}"),
-    "%assert": ('%assert condition "message"', '%assert ${1:condition} "${2:message}"'),
-    "%fork": ("%fork name", "%fork ${1}"),
-    "%if": ("%if condition … %else … %end", "%if ${1:condition}\n\t$0\n%end"),
-    "%else": ("%else", "%else"),
-    "%end": ("%end", "%end"),
-}
-_DIRECTIVE_MEANING = {
-    "%def": "Defines a constant; a build option of the same name outweighs it.",
-    "%macro": "Defines a macro; `takes(n) returns(m)` declares its effect, which is checked.",
-    "%include": "Puts another file here, relative to this one.",
-    "%incbin": "Puts a raw or hexadecimal file here, as data.",
-    "%bytes": "Puts raw bytes here: hexadecimal, text, or `value:n` for n bytes.",
-    "%table": "A packed table of offsets; `width` is in bytes.",
-    "%org": "Pads with zeros, or `fill`, up to an offset.",
-    "%align": "Pads with zeros, or `fill`, to a multiple of n.",
-    "%assert": "Is checked at assembly.",
-    "%fork": "The fork whose opcodes this file may use.",
-    "%if": "Assembles lines only if a condition on constants and build options holds.",
-    "%else": "The other branch of `%if`.",
-    "%end": "Ends `%macro` or `%if`.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +60,8 @@ class Client:
     """What the client can show."""
 
     snippets: bool = False
+    #: Of documentation (LSP, MarkupKind); None where the client said nothing.
+    formats: Sequence[Any] | None = None
 
 
 async def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | None:
@@ -100,7 +75,7 @@ async def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, A
     before = cursor.line[: position.column]
     if site_at(before).kind in ("selector", "topic"):
         await _look_through(server)
-    snippets = _client(server).snippets
+    client = _client(server)
     shown: list[dict[str, Any]] = []
     offered, is_complete = False, True
     for start, found in contributions.completions(cursor):
@@ -113,7 +88,10 @@ async def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, A
         )
         items = _matching(found, before[start:])
         is_complete &= len(items) <= _MOST_ITEMS
-        shown += (to_json(i, place, opened.uri, snippets) for i in items[:_MOST_ITEMS])
+        shown += (
+            to_json(i, place, opened.uri, client.snippets, client.formats)
+            for i in items[:_MOST_ITEMS]
+        )
     return {"isIncomplete": not is_complete, "items": shown} if offered else None
 
 
@@ -165,7 +143,7 @@ def resolve(server: NvmServer, item: lsp.CompletionItem) -> dict[str, Any]:
     assembly = server.documents.assembly(opened) if opened is not None else None
     text = documentation(str(data.get("about")), str(data.get("name")), assembly)
     if text:
-        answer["documentation"] = {"kind": "markdown", "value": text}
+        answer["documentation"] = markup(text, _client(server).formats)
     return answer
 
 
@@ -174,19 +152,17 @@ def documentation(about: str, name: str, assembly: Assembly | None) -> str:
     match about:
         case "mnemonic":
             row = opcode_by_name(name)
-            return opcode_page(row) if row is not None else _SIZED_PUSH
+            return opcode_page(row) if row is not None else SIZED_PUSH
         case "directive":
-            form = _DIRECTIVE_FORMS.get(name, (name,))[0]
-            return f"`{form}`\n\n{_DIRECTIVE_MEANING.get(name, '')}"
+            return directive_page(name)
         case "function":
             return f"**{name}** gives {FUNCTIONS[name]}" if name in FUNCTIONS else ""
         case "key":
             return describe_key(name)
         case "fork":
-            fork = find_fork(name)
-            return f"{fork.summary} ({fork.year})" if fork is not None else ""
+            return fork_page(name)
         case "code":
-            return KINDS[name].page if name in KINDS else ""
+            return rule_page(name)
     if assembly is None:
         return ""
     match about:
@@ -195,9 +171,6 @@ def documentation(about: str, name: str, assembly: Assembly | None) -> str:
         case "label" | "constant":
             return symbol_page(assembly, name)
     return ""
-
-
-_SIZED_PUSH = "**PUSH** takes the narrowest of PUSH0 to PUSH32 that holds the value."
 
 
 # What may stand there -----------------------------------------------------------------------------
@@ -294,7 +267,7 @@ def _macros(assembly: Assembly, client: Client) -> Iterator[Item]:
 
 def _directives(client: Client) -> Iterator[Item]:
     for name in directives():
-        form, snippet = _DIRECTIVE_FORMS.get(name, (name, name))
+        form, snippet, _ = DIRECTIVES[name]
         yield Item(
             name, Kind.KEYWORD, form, snippet=snippet if client.snippets else None,
             about="directive", rank=3,
@@ -399,4 +372,7 @@ def _client(server: NvmServer) -> Client:
     wished = server.settings.completion.snippets
     completion = getattr(server.client_capabilities.text_document, "completion", None)
     item = getattr(completion, "completion_item", None)
-    return Client(wished and bool(getattr(item, "snippet_support", False)))
+    return Client(
+        wished and bool(getattr(item, "snippet_support", False)),
+        getattr(item, "documentation_format", None),
+    )

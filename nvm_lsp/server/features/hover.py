@@ -1,31 +1,37 @@
-"""textDocument/hover: the page of a mnemonic, and what a name, a number or a comment stands for.
+"""textDocument/hover: the page of a mnemonic, and what a name, a number, a directive or a comment
+stands for.
 
 A pure function of a document's assembly and a position.
 """
 
 from __future__ import annotations
 
+import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.analysis.signatures import calls_in
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
-from nvm_lsp.assembler.program import Macro
-from nvm_lsp.assembler.references import MacroScope, expressions_of, structure
-from nvm_lsp.assembler.symbols import Symbol
-from nvm_lsp.diagnostics import KINDS
+from nvm_lsp.assembler.program import Context
+from nvm_lsp.assembler.references import MacroScope, definitions, expressions_of, structure
 from nvm_lsp.editor_hooks import Cursor, Hover, HoverEntry
 from nvm_lsp.hookspecs import hookimpl
-from nvm_lsp.lint.linter import rules
 from nvm_lsp.opcode_page import opcode_page, opcode_url
-from nvm_lsp.opcodes import FORKS, opcode_by_code, opcode_by_name
-from nvm_lsp.server.comments import words_of
+from nvm_lsp.opcodes import instruction_set, opcode_by_code, opcode_by_name
+from nvm_lsp.server.comment_hover import Part, comment_parts
 from nvm_lsp.server.contributions import ServedProgram, cursor_at, hovers
-from nvm_lsp.server.names import macro_uses, signatures_seen, uses
-from nvm_lsp.server.scenario_keys import describe_key
+from nvm_lsp.server.directive_pages import directive_page
+from nvm_lsp.server.doc_comments import escaped
+from nvm_lsp.server.markup import markup
+from nvm_lsp.server.name_pages import expansion, fork_page, macro_page, name_page
+from nvm_lsp.server.names import signatures_seen
+from nvm_lsp.server.paths import uri_of
+from nvm_lsp.server.scenario_toml import is_named, is_scenario_file, toml_hover
 from nvm_lsp.server.stack_hover import stack_page
-from nvm_lsp.server.values import number_forms, value_of
+from nvm_lsp.server.values import number_page, value_of
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t
 
@@ -34,10 +40,13 @@ if TYPE_CHECKING:
 
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["handle", "hover", "macro_page", "nvm_lsp_hovers", "symbol_page"]
+__all__ = ["SIZED_PUSH", "handle", "hover", "nvm_lsp_hovers"]
 
-_LINES_OF_MACRO = 20
-_INSTRUCTIONS_SHOWN = 24
+SIZED_PUSH = (
+    "**PUSH** · push\n\n"
+    "Sizes itself: the narrowest of PUSH0 to PUSH32 that holds the value; 0 is PUSH0 where the "
+    "fork has it, else PUSH1 0."
+)
 
 
 def handle(server: NvmServer, params: lsp.HoverParams) -> dict[str, Any] | None:
@@ -48,8 +57,10 @@ def handle(server: NvmServer, params: lsp.HoverParams) -> dict[str, Any] | None:
     found = hovers(cursor_at(server, opened, position))
     if not found:
         return None
+    client = getattr(server.client_capabilities.text_document, "hover", None)
+    formats = client.content_format if client is not None else None
     return {
-        "contents": {"kind": "markdown", "value": "\n\n---\n\n".join(h.text for h in found)},
+        "contents": markup("\n\n---\n\n".join(h.text for h in found), formats),
         "range": server.converter.range_json(opened.document, found[0].span),
     }
 
@@ -62,8 +73,21 @@ def nvm_lsp_hovers() -> Iterable[HoverEntry]:
 def _hover(cursor: Cursor) -> Hover | None:
     program = cursor.program
     assert isinstance(program, ServedProgram)
+    if is_scenario_file(program.uri):
+        return _in_toml(program, cursor.position)
     seen = signatures_seen(program.server.documents, program.opened)
     return _probe(cursor, program) or hover(program.assembly, cursor.position, seen)
+
+
+def _in_toml(program: ServedProgram, position: Position) -> Hover | None:
+    document = program.opened.document
+    if not is_named(program.server.documents, document.path):
+        return None
+    found = toml_hover(document.lines, position)
+    if found is None:
+        return None
+    start, end, text = found
+    return Hover(text, Span.of_line(position.line, start, end))
 
 
 def _probe(cursor: Cursor, program: ServedProgram) -> Hover | None:
@@ -74,12 +98,12 @@ def _probe(cursor: Cursor, program: ServedProgram) -> Hover | None:
     result = program.server.results.get(program.uri)
     if comment is None or comment.kind != "probe" or result is None:
         return None
-    if cursor.position.column <= comment.start:
+    if cursor.position.column < comment.start:
         return None
     for row in result.json["probes"]:
         is_here = row["file"] == tree.path and result.moves.now(row["line"] - 1) == line
         if is_here and row["text"].strip() == comment.body:
-            text = f"`{comment.body}` in the last run: {_seen(row)}"
+            text = f"`{comment.body}` in the last run\n\n{_seen(row)}"
             if result.version != program.opened.version:
                 text += "\n\n*from before the last edits*"
             return Hover(text, Span.of_line(line, comment.start, comment.end))
@@ -94,7 +118,7 @@ def _seen(row: dict[str, Any]) -> str:
     hits = f"\n\nran {row['hits']:,} times, this is the last" if row["hits"] > 1 else ""
     value = str(row["value"])
     try:
-        return _forms(int(value, 0), ()) + hits if len(value) <= 66 else f"`{value}`" + hits
+        return number_page(int(value, 0)) + hits if len(value) <= 66 else f"`{value}`" + hits
     except ValueError:
         return f"`{value}`" + hits
 
@@ -110,9 +134,9 @@ def hover(
     if position.line >= tree.line_count:
         return None
     line, column = tree.line(position.line), position.column
-    parts: Iterator[tuple[int, int, str]] = iter(())
-    if line.comment is not None and column > line.comment.start:
-        parts = _comment(line.comment)
+    parts: Iterator[Part] = iter(())
+    if line.comment is not None and column >= line.comment.start:
+        parts = comment_parts(line.comment, assembly, position.line, signatures)
     elif line.statement is not None and line.statement.start <= column <= line.statement.end:
         parts = _parts(line.statement, assembly, position.line, signatures)
     for start, end, text in parts:
@@ -123,52 +147,85 @@ def hover(
 
 def _parts(
     statement: t.Statement, assembly: Assembly, line: int, signatures: Sequence[str]
-) -> Iterator[tuple[int, int, str]]:
+) -> Iterator[Part]:
     """The stretches of a line with something to tell, smaller ones first."""
     macro = structure(assembly.program.root.tree).macro_at(line)
     for expression in expressions_of(statement):
         yield from _expression(expression, assembly, macro, signatures)
     match statement:
         case t.Instruction(mnemonic=mnemonic):
-            row = opcode_by_name(mnemonic)
-            if row is not None:
-                text = f"{opcode_page(row)}\n\n[evm.codes]({opcode_url(row, assembly.fork)})"
-                text += stack_page(assembly, line)
-                yield statement.start, statement.mnemonic_end, text
-            elif mnemonic == "PUSH":
-                text = _SIZED_PUSH + _emitted(assembly, line) + stack_page(assembly, line)
-                yield statement.start, statement.mnemonic_end, text
+            yield statement.start, statement.mnemonic_end, _mnemonic(mnemonic, assembly, line)
         case t.Label(name=word) | t.PositionLabel(name=word):
-            yield word.start, word.end, _name(word.text, assembly, macro, signatures)
+            yield statement.start, statement.end, name_page(word.text, assembly, macro, signatures)
         case t.ConstantDefinition(name=word) | t.Table(name=word):
-            yield word.start, word.end, _name(word.text, assembly, macro, signatures)
+            yield word.start, word.end, name_page(word.text, assembly, macro, signatures)
         case t.MacroUse(name=word):
             text = macro_page(assembly, word.text)
             if text:
-                text += _expansion(assembly, line) + stack_page(assembly, line)
+                text += expansion(assembly, line) + stack_page(assembly, line)
             yield statement.start, word.end, text
         case t.MacroDefinition(name=word):
-            yield statement.start, word.end, macro_page(assembly, word.text)
+            yield word.start, word.end, macro_page(assembly, word.text)
+            for parameter in statement.parameters:
+                text = name_page(parameter.text, assembly, macro, signatures)
+                yield parameter.start, parameter.end, text
         case t.ForkDirective(name=word):
-            fork = FORKS.get(word.text.lower())
-            if fork is not None:
-                yield word.start, word.end, f"**{fork.name}** ({fork.year})\n\n{fork.summary}"
+            yield word.start, word.end, fork_page(word.text)
+        case t.Include(path=path) | t.Incbin(path=path):
+            yield path.start, path.end, _emitted(assembly, line)
+        case t.Bytes(items=items):
+            for item in items:
+                if item.width is not None:
+                    yield item.start, item.end, f"big-endian, {item.width} bytes"
         case _:
             pass
+    yield from _directive(statement, assembly, line)
+
+
+def _mnemonic(mnemonic: str, assembly: Assembly, line: int) -> str:
+    """The page of a mnemonic as it is in the program's fork, with the stack around it."""
+    row = instruction_set(assembly.fork).by_name.get(mnemonic)
+    known = opcode_by_name(mnemonic)
+    if row is None and known is None:
+        if mnemonic != "PUSH":
+            return ""
+        return SIZED_PUSH + _as_emitted(assembly, line) + stack_page(assembly, line)
+    shown = row or known
+    assert shown is not None
+    heading, _, page = opcode_page(shown).partition("\n")
+    text = f"{heading} · [evm.codes]({opcode_url(shown, assembly.fork)})\n{page}"
+    if row is None:
+        text += f"\n- **not in {assembly.fork}**, the fork of this program"
+    elif mnemonic != row.name:
+        text += f"\n- `{mnemonic}` is another name of it"
+    return text + stack_page(assembly, line)
+
+
+def _as_emitted(assembly: Assembly, line: int) -> str:
+    """What a sized push became."""
+    for pc, size, is_data in assembly.source_map.line_items(assembly.program.root.path, line):
+        if not is_data and pc < len(assembly.bytecode):
+            row = opcode_by_code(assembly.bytecode[pc])
+            if row is not None:
+                length = f"{size} byte{'s' * (size != 1)}"
+                return f"\n\nhere {row.name} at pc `{pc:#06x}`, {length}, {row.gas} gas"
+    return ""
 
 
 def _expression(
     expression: t.Expression, assembly: Assembly, macro: MacroScope | None,
     signatures: Sequence[str],
-) -> Iterator[tuple[int, int, str]]:
+) -> Iterator[Part]:
     for name in t.names_in(expression):
-        yield name.start, name.end, _name(name.text, assembly, macro, signatures)
+        yield name.start, name.end, name_page(name.text, assembly, macro, signatures)
     for call in calls_in(expression):
-        text = f"**{call.function.text}** gives {FUNCTIONS.get(call.function.text, 'nothing')}"
-        yield call.start, call.end, text + _value(call, assembly, signatures)
+        gives = FUNCTIONS.get(call.function.text)
+        if gives is not None:
+            text = f"**{call.function.text}** gives {gives}"
+            yield call.start, call.end, text + _value(call, assembly, signatures)
     for part in t.parts_of(expression):
         if isinstance(part, t.Number):
-            yield part.start, part.end, _forms(part.value, signatures)
+            yield part.start, part.end, number_page(part.value, signatures)
     if not isinstance(expression, t.Number):
         yield expression.start, expression.end, _value(expression, assembly, signatures).lstrip()
 
@@ -176,132 +233,94 @@ def _expression(
 def _value(expression: t.Expression, assembly: Assembly, signatures: Sequence[str]) -> str:
     value = value_of(expression, assembly)
     if isinstance(value, bytes):
-        return f"\n\n`0x{value.hex()}` · {len(value)} bytes"
-    return "" if value is None else f"\n\n{_forms(value, signatures)}"
+        return f"\n\n`0x{value.hex()}`\n\n{len(value)} byte{'s' * (len(value) != 1)}"
+    if value is None:
+        return ""
+    if _is_condition(expression):
+        return f"\n\n{'true' if value else 'false'} (`{value}`)"
+    return f"\n\n{number_page(value, signatures)}"
 
 
-def _forms(value: int, signatures: Sequence[str]) -> str:
-    return " · ".join(number_forms(value, signatures))
+def _is_condition(expression: t.Expression) -> bool:
+    match expression:
+        case t.Group(inner=inner):
+            return _is_condition(inner)
+        case t.Unary(operator=operator):
+            return operator == "!"
+        case t.Binary(operator=operator):
+            return operator in ("==", "!=", "<", ">", "<=", ">=", "&&", "||")
+    return False
 
 
-_SIZED_PUSH = (
-    "**PUSH** sizes itself: the narrowest of PUSH0 to PUSH32 that holds the value; "
-    "0 is PUSH0 where the fork has it, else PUSH1 0."
-)
+# Directives ---------------------------------------------------------------------------------------
 
 
-def _emitted(assembly: Assembly, line: int) -> str:
-    """What a sized push became."""
-    for pc, _, is_data in assembly.source_map.line_items(assembly.program.root.path, line):
-        if not is_data and pc < len(assembly.bytecode):
-            row = opcode_by_code(assembly.bytecode[pc])
-            return f"\n\nHere: {row.name} at pc `{pc:#06x}`" if row is not None else ""
+_WORDS = re.compile(r"%[A-Za-z]+|\b(?:fill|width|takes|returns)\b")
+
+
+def _directive(statement: t.Statement, assembly: Assembly, line: int) -> Iterator[Part]:
+    """The words of a directive itself, with what it does here."""
+    text = assembly.program.root.tree.line(line).text
+    head = _WORDS.match(text, statement.start)
+    page = directive_page(head[0]) if head is not None else ""
+    if head is None or not page:
+        return
+    match statement:
+        case t.Condition(condition=condition) | t.Assertion(condition=condition):
+            value = value_of(condition, assembly)
+            if value is not None:
+                page += f"\n\nhere the condition is {'true' if value else 'false'}"
+        case t.Alternative() | t.End():
+            page += _block(assembly, line)
+        case t.MacroDefinition() | t.ConstantDefinition() | t.ForkDirective():
+            pass
+        case _:
+            emitted = _emitted(assembly, line)
+            page += f"\n\n{emitted}" if emitted else ""
+    for found in _WORDS.finditer(text, statement.start, statement.end):
+        if found.start() == statement.start or not found[0].startswith("%"):
+            yield found.start(), found.end(), page
+
+
+def _block(assembly: Assembly, line: int) -> str:
+    """Which block an `%else` or `%end` belongs to."""
+    tree = assembly.program.root.tree
+    for block in structure(tree).blocks:
+        if line in (block.alternative, block.last) and block.first != line:
+            head = tree.line(block.first).statement
+            if head is not None:
+                text = tree.line(block.first).text[head.start : head.end].rstrip()
+                return f"\n\nhere of line {block.first + 1}\n\n```easm\n{text}\n```"
     return ""
 
 
-# Names --------------------------------------------------------------------------------------------
+def _emitted(assembly: Assembly, line: int) -> str:
+    """Where the bytes are that a line puts into the program, and what an include defines."""
+    path, program, layout = assembly.program.root.path, assembly.program, assembly.layout
+    stretches = [(pc, size) for pc, size, _ in assembly.source_map.line_items(path, line)]
+    found = ""
+    for context in program.contexts:
+        if context.parent is program.root and context.line == line:
+            found = _defined(context)
+            ends = (*layout.starts[1:], layout.size)
+            stretches = [
+                (start, end - start)
+                for piece, start, end in zip(program.pieces, layout.starts, ends, strict=False)
+                if any(outer is program.root and at == line for outer, at in piece.context.chain())
+            ]
+    total = sum(size for _, size in stretches)
+    where = f" at pc `{min(pc for pc, size in stretches if size):#06x}`" if total else ""
+    size = f"here {total:,} byte{'s' * (total != 1)}{where}" if assembly.bytecode else ""
+    return "\n\n".join(filter(None, (found, size)))
 
 
-def _name(
-    name: str, assembly: Assembly, macro: MacroScope | None, signatures: Sequence[str]
-) -> str:
-    if macro is not None:
-        if name in macro.parameters:
-            return f"**{name}** parameter of `%{macro.name}`; each use says what it is"
-        if name in macro.labels:
-            return f"**{name}** label of `%{macro.name}`; each use of the macro has its own"
-    if name == "pc":
-        return "**pc** offset of the instruction or data that it stands in"
-    found = assembly.symbols.find(name)
-    if found is not None:
-        return _symbol(found, assembly, signatures)
-    return f"**{name}** {_fork_value(name, assembly)}" if name.startswith("fork") else ""
-
-
-def _fork_value(name: str, assembly: Assembly) -> str:
-    fork = FORKS.get(name[5:]) if "." in name else FORKS[assembly.fork]
-    return "" if fork is None else f"the age of {fork.name}, to compare with other forks"
-
-
-def symbol_page(assembly: Assembly, name: str) -> str:
-    """What a label, table or constant stands for; nothing if there is no such name."""
-    return _name(name, assembly, None, ())
-
-
-def _symbol(symbol: Symbol, assembly: Assembly, signatures: Sequence[str]) -> str:
-    where = f" · {symbol.location}" if symbol.location is not None else ""
-    count = uses(assembly, symbol.name)
-    used = f"{count} use{'s' * (count != 1)}" if count else "never used"
-    if symbol.kind == "constant":
-        value = "no value" if symbol.value is None else _forms(symbol.value, signatures)
-        return f"**{symbol.name}** constant{where} · {used}\n\n{value}"
-    offset = f"`{symbol.value:#06x}` ({symbol.value})" if symbol.value is not None else "unknown"
-    length = assembly.layout.length(symbol.name) if symbol.kind != "label" else None
-    size = f" · {length:,} bytes" if length is not None else ""
-    return f"**{symbol.name}** {symbol.kind}{where} · {used}\n\noffset {offset}{size}"
-
-
-def macro_page(assembly: Assembly, name: str) -> str:
-    """A macro's head, body, effect and uses in Markdown; nothing if there is no such macro."""
-    macro = assembly.program.macros.get(name)
-    if macro is None:
-        return ""
-    body = "".join(line.text for line in macro.body[:_LINES_OF_MACRO]).rstrip("\r\n")
-    more = "\n    …" if len(macro.body) > _LINES_OF_MACRO else ""
-    count = macro_uses(assembly, name)
-    head = macro.definition
-    effect = "" if head.takes is None and head.returns is None else (
-        f"takes {head.takes or 0} words, returns {head.returns or 0} · "
+def _defined(context: Context) -> str:
+    """An included file, and how many names of each kind it defines."""
+    counts = Counter(found.kind for found in definitions(context.tree))
+    names = (
+        f"{count} {kind}{'s' * (count != 1)}" for kind, count in counts.items()
+        if kind != "parameter"
     )
-    return (
-        f"```easm\n{macro_head(macro)}\n{body}{more}\n%end\n```\n\n"
-        f"{effect}{count or 'no'} use{'s' * (count != 1)}"
-    )
-
-
-def macro_head(macro: Macro) -> str:
-    """The line that begins a macro, as one would write it."""
-    head = macro.definition
-    parameters = ", ".join(word.text for word in head.parameters)
-    effect = "".join(
-        f" {word}({count})"
-        for word, count in (("takes", head.takes), ("returns", head.returns))
-        if count is not None
-    )
-    return f"%macro {head.name.text}({parameters}){effect}"
-
-
-def _expansion(assembly: Assembly, line: int) -> str:
-    """The instructions that a use of a macro became."""
-    items = list(assembly.source_map.line_items(assembly.program.root.path, line))
-    code = assembly.bytecode
-    if not items or not code:
-        return ""
-    rows = []
-    for pc, size, is_data in items[:_INSTRUCTIONS_SHOWN]:
-        operand = f" 0x{code[pc + 1 : pc + size].hex()}" if size > 1 else ""
-        row = opcode_by_code(code[pc]) if not is_data and size else None
-        shown = f"%bytes 0x{code[pc : pc + size].hex()}" if row is None else row.name + operand
-        rows.append(f"{shown:<24} # {pc:#06x}")
-    if len(items) > _INSTRUCTIONS_SHOWN:
-        rows.append(f"# {len(items) - _INSTRUCTIONS_SHOWN} more instructions")
-    total = sum(size for _, size, _ in items)
-    return f"\n\nHere, {total} bytes:\n```easm\n" + "\n".join(rows) + "\n```"
-
-
-# Comments -----------------------------------------------------------------------------------------
-
-
-def _comment(comment: t.Comment) -> Iterator[tuple[int, int, str]]:
-    match comment.kind:
-        case "scenario":
-            for start, end, word in words_of(comment)[:1]:
-                yield start, end, describe_key(word)
-        case "suppression":
-            rules()  # their kinds are defined when they are loaded
-            for start, end, word in words_of(comment):
-                kind = KINDS.get(word)
-                if kind is not None:
-                    yield start, end, f"**{kind.code}** {kind.name}\n\n{kind.page}"
-        case _:
-            pass
+    where = uri_of(context.path)
+    link = f"[{escaped(os.path.basename(context.path))}]({where})"
+    return " · ".join([link if ":" in where else context.path, *names])

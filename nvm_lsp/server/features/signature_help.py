@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
 from nvm_lsp.opcodes import opcode_by_name
-from nvm_lsp.server.features.hover import macro_page
+from nvm_lsp.server.name_pages import macro_page
+from nvm_lsp.server.markup import markup
 from nvm_lsp.syntax import parse_line
 
 if TYPE_CHECKING:
@@ -46,20 +48,31 @@ def handle(server: NvmServer, params: lsp.SignatureHelpParams) -> dict[str, Any]
     if position.line >= len(lines):
         return None
     found = signature_at(server.documents.assembly(opened), lines[position.line][: position.column])
-    return None if found is None else _to_json(found)
+    if found is None:
+        return None
+    client = getattr(server.client_capabilities.text_document, "signature_help", None)
+    information = getattr(client, "signature_information", None)
+    parameters = getattr(information, "parameter_information", None)
+    return _to_json(
+        found, getattr(information, "documentation_format", None),
+        offsets=bool(getattr(parameters, "label_offset_support", False)),
+    )
 
 
-def _to_json(found: Signature) -> dict[str, Any]:
-    # A parameter is given by its place in the label: words may be part of each other.
+def _to_json(
+    found: Signature, formats: Sequence[Any] | None, *, offsets: bool
+) -> dict[str, Any]:
+    # A parameter is given by its place in the label if the client takes that: words may be part of
+    # each other.
     parameters = []
     start = found.label.index("(") + 1 if "(" in found.label else found.label.index("[") + 1
     for name in found.parameters:
         start = found.label.index(name, start)
-        parameters.append({"label": [start, start + len(name)]})
+        parameters.append({"label": [start, start + len(name)] if offsets else name})
         start += len(name)
     signature: dict[str, Any] = {"label": found.label, "parameters": parameters}
     if found.text:
-        signature["documentation"] = {"kind": "markdown", "value": found.text}
+        signature["documentation"] = markup(found.text, formats)
     answer: dict[str, Any] = {"signatures": [signature], "activeSignature": 0}
     # An index past the parameters marks none of them.
     answer["activeParameter"] = len(parameters) if found.active is None else found.active

@@ -1,0 +1,80 @@
+"""Emacs, without a screen, as a person uses it with eglot: diagnostics, code action, hover,
+definition, references, rename, format, completion, run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nvm_lsp.cli.serve import EDITORS
+
+SESSION = Path(__file__).parent / "emacs" / "session.el"
+PROGRAM = """\
+# A comment with an emoji 😀 and é.
+start:
+    PUSH1 3
+    PUSH1 4
+    ADDD
+    PUSH1 done
+    JUMP
+done:
+  PUSH1   0
+    STOP
+"""
+
+
+def _setup() -> str:
+    """What the help tells users of Emacs to write, but for the program's place."""
+    block = re.search(r"\n  Emacs .*?init\.el:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
+    assert '"nvm-lsp" "serve"' in block
+    return block.replace('"nvm-lsp" "serve"', f'"{sys.executable}" "-m" "nvm_lsp" "serve"')
+
+
+def _has_eglot(emacs: str) -> bool:
+    done = subprocess.run(
+        [emacs, "--batch", "-q", "--eval", "(progn (package-initialize) (require 'eglot))"],
+        capture_output=True, check=False,
+    )
+    return done.returncode == 0
+
+
+def test_a_session_of_emacs(tmp_path):
+    emacs = shutil.which("emacs")
+    if emacs is None or not _has_eglot(emacs):
+        assert not os.environ.get("CI"), "CI installs emacs and eglot; see .ci/run"
+        pytest.skip("emacs or eglot is not installed: apt-get install emacs-nox elpa-eglot")
+    program = tmp_path / "program.easm"
+    program.write_text(PROGRAM, encoding="utf-8")
+    result = tmp_path / "result.json"
+    setup = tmp_path / "setup.el"
+    setup.write_text(_setup(), encoding="utf-8")
+    done = subprocess.run(
+        [emacs, "--batch", "-q", "-l", str(SESSION)],
+        env={
+            **os.environ, "SETUP": str(setup), "PROGRAM": str(program), "RESULT": str(result),
+            "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
+        },
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )
+    assert result.exists(), done.stderr
+    found = json.loads(result.read_text(encoding="utf-8"))
+    assert "failed" not in found, (found["failed"], found["messages"])
+    assert found["mode"] == "easm-mode"
+    assert any("ASM001" in text for text in found["diagnostics"])
+    assert "Replace with ADD" in found["actions"]
+    assert "stack after [0x7]" in found["hover"]
+    assert "**" not in found["hover"], "Emacs shows Markdown only with a package"
+    assert (found["definition"], found["references"]) == (8, 2)
+    assert found["outline"]
+    assert "finish:\n" in found["renamed"]
+    assert "PUSH1 finish\n" in found["renamed"]
+    assert "\n    PUSH1 0\n" in found["formatted"]
+    assert found["completed"].strip() == "KECCAK256"
+    assert found["outcome"] == "stop"
