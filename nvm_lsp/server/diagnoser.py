@@ -20,7 +20,7 @@ from nvm_lsp.configuration import Configuration
 from nvm_lsp.diagnostics import Diagnostic, Problem, Severity
 from nvm_lsp.lint.linter import Examination, examine_in_steps
 from nvm_lsp.runner.prepare import comment_diagnostics
-from nvm_lsp.server.paths import path_of, uri_of
+from nvm_lsp.server.paths import path_of
 from nvm_lsp.server.run_diagnostics import run_diagnostics
 from nvm_lsp.server.scenario_toml import is_scenario_file, scenario_diagnostics
 from nvm_lsp.server.workspace import OpenDocument
@@ -369,11 +369,13 @@ class Diagnoser:
         by_file: dict[str, list[Json]] = {opened.uri: []}
         for diagnostic in sorted(found, key=lambda d: d.sort_key):
             path = diagnostic.location.path
-            uri = opened.uri if path == opened.document.path else uri_of(path)
+            uri = opened.uri if path == opened.document.path else documents.uri_of(path)
             if uri != opened.uri and uri in documents.documents:
                 continue  # shown with that document itself
             by_file.setdefault(uri, []).append(
-                converter.diagnostic_json(text_of(path) or _NO_TEXT, diagnostic, uri_of, text_of)
+                converter.diagnostic_json(
+                    text_of(path) or _NO_TEXT, diagnostic, documents.uri_of, text_of
+                )
             )
         if self._is_open(opened):
             by_file[opened.uri] += run_diagnostics(self._server, opened)
@@ -396,7 +398,8 @@ class Diagnoser:
                 documents.configurations.of(place)
         for configuration in documents.configurations.read():
             if configuration.path is not None and configuration.flaws:
-                flawed[uri_of(os.path.abspath(configuration.path))] = _flaws(configuration)
+                uri = documents.uri_of(os.path.abspath(configuration.path))
+                flawed[uri] = _flaws(configuration)
         for uri in self._flawed - flawed.keys():
             self._push_flaws(uri, [])
         for uri, items in flawed.items():

@@ -6,28 +6,52 @@ links resolved, unless the user has allowed more.
 
 from __future__ import annotations
 
+import ntpath
 import os
+import posixpath
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
-__all__ = ["Boundary", "path_of", "stamp_of", "uri_of"]
+__all__ = ["Boundary", "is_possible", "path_of", "stamp_of", "uri_of"]
 
 #: What tells one state of a file from another.
 Stamp = tuple[int, int, int]
 
 
-def path_of(uri: str) -> str:
-    """The path of a file URI; another URI as it is."""
+def path_of(uri: str, *, windows: bool = os.name == "nt") -> str:
+    """The path of a file URI; another URI as it is, as is one that names no possible file.
+
+    Drive letters are upper case, whatever the client writes.
+    """
     try:
         parts = urlsplit(uri)
     except ValueError:
         return uri
     if parts.scheme != "file":
         return uri
-    return os.path.normpath(url2pathname(unquote(parts.path)))
+    # What is no UTF-8 is spelled as `os` spells such names.
+    path, host = unquote(parts.path, errors="surrogateescape"), unquote(parts.netloc)
+    is_here = host.lower() in ("", "localhost")
+    if windows:
+        if not is_here:
+            path = f"//{host}{path}"
+        elif re.match(r"/[A-Za-z]:", path):
+            path = path[1].upper() + path[2:]
+        return ntpath.normpath(path)
+    if not is_here or not is_possible(path):
+        return uri
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+def is_possible(path: str) -> bool:
+    """Whether a file could have such a name at all."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
 
 
 def uri_of(path: str) -> str:
@@ -55,7 +79,7 @@ class Boundary:
 
     def allows(self, path: str) -> bool:
         """Whether a file may be read. A path that is not absolute has no place on disk."""
-        if not os.path.isabs(path) or "\0" in path:
+        if not os.path.isabs(path) or not is_possible(path):
             return False
         if self._everything:
             return True

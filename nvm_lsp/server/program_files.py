@@ -15,7 +15,7 @@ from pygls.exceptions import JsonRpcException
 
 from nvm_lsp.assembler import Unreadable
 from nvm_lsp.assembler.references import Occurrence, Target, occurrences
-from nvm_lsp.server.paths import Boundary, uri_of
+from nvm_lsp.server.paths import Boundary
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
 
@@ -96,8 +96,7 @@ class ProgramFiles:
 
     def uri(self, path: str) -> str:
         """A file's URI, spelled as the editor spells it if it is open."""
-        opened = self._open.get(path)
-        return opened.uri if opened is not None else uri_of(path)
+        return self.workspace.uri_of(path)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file among those that may be read."""

@@ -15,6 +15,8 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
+from nvm_lsp.server.transport import NO_JSON
+
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
@@ -31,8 +33,12 @@ log = logging.getLogger(__name__)
 #: The token under which the client wants progress of the command that is carried out.
 WORK_DONE_TOKEN: ContextVar[int | str | None] = ContextVar("work done token", default=None)
 
+#: What is being handled, for the report should it fail.
+_METHOD: ContextVar[str] = ContextVar("method", default="the protocol")
+
 REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
-INVALID_PARAMS = -32602  # JSON-RPC 2.0, as the two below
+INVALID_PARAMS = -32602  # JSON-RPC 2.0, as the three below
+_PARSE_ERROR = -32700
 _INVALID_REQUEST = -32600
 _METHOD_NOT_FOUND = -32601
 _NOT_INITIALIZED = -32002  # LSP 3.17, ErrorCodes.ServerNotInitialized
@@ -51,11 +57,16 @@ class Protocol(LanguageServerProtocol):
 
     def receive(self, data: Any, *, cancelled: bool = False) -> None:
         """Handles a decoded message; ``cancelled`` requests are answered as such, unseen."""
-        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
-            number = data.get("id") if isinstance(data, dict) else None
-            self.refuse(number, _INVALID_REQUEST, "this is no message of JSON-RPC 2.0")
+        if data is NO_JSON:
+            self.refuse(None, _PARSE_ERROR, "this is no JSON")
             return
-        method, number = data.get("method"), data.get("id")
+        fields = data if isinstance(data, dict) else {}
+        method, number = fields.get("method"), fields.get("id")
+        sound = isinstance(method, str | None) and isinstance(number, str | int | float | None)
+        if fields.get("jsonrpc") != self.VERSION or not sound:
+            known = number if isinstance(number, str | int) else None
+            self.refuse(known, _INVALID_REQUEST, "this is no message of JSON-RPC 2.0")
+            return
         is_request = "id" in data and method is not None
         if is_request and cancelled:
             self.refuse(number, _CANCELLED, f"request {number} was cancelled")
@@ -63,8 +74,12 @@ class Protocol(LanguageServerProtocol):
         if method is not None and self._comes_too_soon_or_late(method):
             if is_request:
                 code = _INVALID_REQUEST if self._initialized else _NOT_INITIALIZED
-                when = "after shutdown" if self._initialized else "before initialize"
+                when = "before initialize"
+                if self._initialized:
+                    when = "after shutdown" if self._shutdown else "a second time"
                 self.refuse(number, code, f"{method} came {when}")
+            return
+        if method == lsp.INITIALIZE and not is_request:
             return
         if is_request and not self._knows(method):
             self.refuse(number, _METHOD_NOT_FOUND, f"unknown method {method}")
@@ -82,6 +97,7 @@ class Protocol(LanguageServerProtocol):
                 self._give_up_waiting(number)
             return
         self._initialized = self._initialized or method == lsp.INITIALIZE
+        _METHOD.set(method or "an answer")
         self.handle_message(message)
 
     def _give_up_waiting(self, number: Any) -> None:
@@ -148,7 +164,7 @@ class Protocol(LanguageServerProtocol):
         try:
             self._server.did_change(params)
         except (KeyError, TypeError, AttributeError) as error:
-            log.warning("a didChange that cannot be understood: %r", error)
+            self._server.log_message(f"a didChange that names no document: {error!r}")
         except Exception as error:
             self._server.report("didChange", error)
 
@@ -184,8 +200,21 @@ class Protocol(LanguageServerProtocol):
         else:
             super()._send_response(msg_id, result, error)
 
+    def _check_handler_result(self, future: Any) -> None:
+        # pygls makes a failed notification an answer's error, though nobody is answered.
+        if not future.cancelled() and (error := future.exception()) is not None:
+            self._server.report(_METHOD.get(), error)
+
+    def _run_generator(self, future: Any, *, gen: Any, result_future: Any) -> None:
+        # As in pygls, which lets what was cancelled as the server ends be logged as an error.
+        if future is not None and future.cancelled():
+            result_future.cancel()
+            gen.close()
+            return
+        super()._run_generator(future, gen=gen, result_future=result_future)
+
     def _handle_cancel_notification(self, msg_id: Any) -> None:
-        if msg_id not in self._request_futures:
+        if not isinstance(msg_id, str | int) or msg_id not in self._request_futures:
             return  # answered already, as cancelled requests mostly are
         task = self._server.running.get(msg_id)
         if task is not None:

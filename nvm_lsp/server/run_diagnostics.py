@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from nvm_lsp.server.paths import uri_of
 from nvm_lsp.source import Location, Position, Span
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def _related(
     document = server.documents.text_of(place.path)
     return {
         "location": {
-            "uri": opened.uri if place.path == opened.document.path else uri_of(place.path),
+            "uri": server.documents.uri_of(place.path),
             "range": server.converter.range_json(document, span),
         },
         "message": message,

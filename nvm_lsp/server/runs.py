@@ -17,7 +17,7 @@ from nvm_lsp.runner.probes import ConstantNames, Plan
 from nvm_lsp.runner.run import Request
 from nvm_lsp.runner.service import RunFailedError
 from nvm_lsp.runner.testing import Verdict, of_assembly
-from nvm_lsp.server.paths import path_of, uri_of
+from nvm_lsp.server.paths import path_of
 from nvm_lsp.server.protocol import REQUEST_FAILED
 from nvm_lsp.server.run_lines import FileRun, LineRun, Moves, by_file
 from nvm_lsp.server.run_progress import run_progress
@@ -126,7 +126,7 @@ class Runs:
         """What a run did in files that are open beside its program."""
         found = {}
         for path, lines in files.items():
-            opened = self._server.documents.documents.get(uri_of(path))
+            opened = self._server.documents.open_at(path)
             if opened is not None:
                 found[path] = FileRun(opened.version, lines)
         return found

@@ -11,9 +11,12 @@ import contextlib
 import importlib
 import logging
 import os
+import platform
+import sys
 from collections.abc import AsyncIterator, Callable
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
@@ -43,6 +46,8 @@ log = logging.getLogger(__name__)
 
 #: Where somebody may tell of a bug.
 BUGS = "https://github.com/nvm-lsp/nvm-lsp/issues"
+#: What opens a page where it is written already.
+_REPORT = "Report …"
 #: Seconds between looks at the disk for clients that do not watch files.
 _POLL_SECONDS = 2.0
 #: Programs, scenarios and configurations, ABIs and artifacts, bytecode.
@@ -66,6 +71,7 @@ class NvmServer(LanguageServer):
         self.inbox: Inbox | None = None
         self.exit_code: int | None = None
         self.client_pulls = self.client_shows_related = self.client_watches = False
+        self._client = "unknown client"
         self._initial_options: Any = None
         self._initial_folders: tuple[str, ...] = ()
         self._hears_plugins = False
@@ -148,6 +154,9 @@ class NvmServer(LanguageServer):
         self.client_shows_related = pull is not None and bool(pull.related_document_support)
         watched = capabilities.workspace and capabilities.workspace.did_change_watched_files
         self.client_watches = bool(watched and watched.dynamic_registration)
+        if params.client_info is not None:
+            info = params.client_info
+            self._client = f"{info.name} {info.version or ''}".rstrip()
         self._initial_options = params.initialization_options
         uris = [folder.uri for folder in params.workspace_folders or ()]
         if not uris and params.root_uri:
@@ -217,18 +226,26 @@ class NvmServer(LanguageServer):
 
     def did_change(self, params: dict[str, Any]) -> None:
         """Applies edits. As plain JSON, since nothing comes as often."""
-        uri, version = params["textDocument"]["uri"], params["textDocument"]["version"]
+        uri, version = params["textDocument"]["uri"], params["textDocument"].get("version")
         opened = self.documents.documents.get(uri)
         if opened is None:
-            log.warning("a change of %s, which is not open", uri)
+            self.log_message(f"{uri} was changed without being open; the change is passed over")
             return
+        if not isinstance(version, int):  # LSP wants one, but the text matters more
+            version = opened.version + 1
         before = opened.document.lines
-        for change in params["contentChanges"]:
-            if change.get("range") is not None:
-                span = self.converter.span_of_json(opened.document, change["range"])
-                self.diagnoser.moved(uri, *opened.change(span, change["text"], version))
-            else:
-                opened.set_text(change["text"], version)
+        try:
+            for change in params["contentChanges"]:
+                if change.get("range") is not None:
+                    span = self.converter.span_of_json(opened.document, change["range"])
+                    self.diagnoser.moved(uri, *opened.change(span, change["text"], version))
+                else:
+                    opened.set_text(change["text"], version)
+        except (KeyError, TypeError, AttributeError) as error:
+            # From here on nothing that is said of this text can be relied on.
+            self.log_message(
+                f"a change of {uri} is not as in LSP ({error!r}); close it and open it again"
+            )
         self.runs.changed(uri, before, opened.document.lines)
         self._changed(uri)
 
@@ -280,7 +297,22 @@ class NvmServer(LanguageServer):
             section = json.get("nvm-lsp", json.get("settings"))
             if isinstance(section, dict):
                 json = section
-        return read_settings(json, self.log_message), trusted
+        settings = read_settings(json, self.log_message)
+        self._complain_of_codes(settings)
+        return settings, trusted
+
+    def _complain_of_codes(self, settings: Settings) -> None:
+        lint = settings.lint
+        if not (lint.select or lint.ignore or lint.severity):
+            return
+        from nvm_lsp.configuration import Layer  # noqa: PLC0415 -- after initialize
+        from nvm_lsp.lint.linter import kinds  # noqa: PLC0415 -- after initialize
+        from nvm_lsp.lint.selection import unknown_codes  # noqa: PLC0415 -- after initialize
+
+        layer = Layer(lint.select, (), lint.ignore)
+        for key, code, hint in unknown_codes([layer], tuple(lint.severity.items()), kinds()):
+            name = "severity" if key == "levels" else key
+            self.log_message(f"nvm-lsp.lint.{name}: there is no code {code!r}; {hint}")
 
     async def read_client_settings(self) -> None:
         """Asks the client for its section ``nvm-lsp``, if it answers such questions."""
@@ -423,22 +455,46 @@ class NvmServer(LanguageServer):
             lsp.WINDOW_LOG_MESSAGE, {"type": int(lsp.MessageType.Warning), "message": text}
         )
 
-    def report(self, feature: str, error: Exception) -> None:
+    def report(self, feature: str, error: BaseException) -> None:
         """Says that a feature failed, the first time to the user; the others go on."""
         log.error("%s failed", feature, exc_info=error)
         said = f"{feature} failed: {type(error).__name__}: {error}"
+        about = f"{self._about()}\n{said}\n{_trace(error)}"
         self.protocol.notify(
             lsp.WINDOW_LOG_MESSAGE,
-            {"type": int(lsp.MessageType.Error), "message": f"nvm-lsp {__version__}: {said}\n"
-             f"{_trace(error)}This is a bug; please report it with these lines: {BUGS}"},
+            {"type": int(lsp.MessageType.Error), "message":
+             f"{about}This is a bug; please report it with these lines: {BUGS}"},
         )
         if feature not in self._reported:
             self._reported.add(feature)
-            self.protocol.notify(
-                lsp.WINDOW_SHOW_MESSAGE,
-                {"type": int(lsp.MessageType.Error), "message": f"nvm-lsp: {said}. Everything else "
-                 f"goes on. This is a bug; the log says more, please report it: {BUGS}"},
+            self._keep(self._offer_to_report(said, about))
+
+    def _about(self) -> str:
+        """What of all that is at work here a bug may depend on."""
+        python = f"Python {platform.python_version()}"
+        return f"nvm-lsp {__version__}, {python}, {sys.platform}, {self._client}"
+
+    async def _offer_to_report(self, said: str, about: str) -> None:
+        """Shows a failure; a client that opens pages can open the one where bugs are told of."""
+        kind, text = lsp.MessageType.Error, (
+            f"nvm-lsp: {said}. Everything else goes on. This is a bug; the log says more, "
+            f"please report it: {BUGS}"
+        )
+        window = self.client_capabilities.window
+        if window is None or window.show_document is None or not window.show_document.support:
+            self.protocol.notify(lsp.WINDOW_SHOW_MESSAGE, {"type": int(kind), "message": text})
+            return
+        with contextlib.suppress(Exception):  # a client that cannot do it after all
+            chosen = await self.protocol.send_request_async(
+                lsp.WINDOW_SHOW_MESSAGE_REQUEST,
+                lsp.ShowMessageRequestParams(kind, text, [lsp.MessageActionItem(_REPORT)]),
             )
+            if chosen is not None:
+                page = urlencode({"title": said[:120], "body": f"```\n{about[:4000]}```\n"})
+                await self.protocol.send_request_async(
+                    lsp.WINDOW_SHOW_DOCUMENT,
+                    lsp.ShowDocumentParams(f"{BUGS}/new?{page}", external=True),
+                )
 
     def report_plugin(self, failure: PluginFailure) -> None:
         """Says that a plugin failed: to the log with its traceback, to the user in a line."""
@@ -607,7 +663,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _trace(error: Exception) -> str:
+def _trace(error: BaseException) -> str:
     """The last places that an error came through, without the paths of this machine."""
     import traceback  # noqa: PLC0415 -- only when things went wrong
 

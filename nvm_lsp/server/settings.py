@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+from nvm_lsp.diagnostics import Severity
+from nvm_lsp.opcodes import FORKS, find_fork
+
 __all__ = [
     "CHOICES",
     "CodeLensSettings",
@@ -140,6 +143,9 @@ class Settings:
     fork: str = ""
 
 
+_LEVELS = tuple(severity.value for severity in Severity)
+#: No number need be larger; this one every reader of JSON has whole.
+_MOST = 2**53
 #: What settings of a few words may be, by name.
 CHOICES = {
     "run.target": ("scenario", "nvm", "evm"),
@@ -219,7 +225,8 @@ def _value(default: Any, value: Any, name: str, complain: Callable[[str], None])
             return value
         wanted = "true or false"
     elif isinstance(default, int | float):
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and 0 < value <= _MOST and type(default)(value) > 0:
             return type(default)(value)
         wanted = "a number above zero"
     elif isinstance(default, tuple):
@@ -227,11 +234,13 @@ def _value(default: Any, value: Any, name: str, complain: Callable[[str], None])
             return tuple(value)
         wanted = "a list of texts"
     elif isinstance(default, Mapping):
-        if isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values()):
+        if isinstance(value, Mapping) and all(item in _LEVELS for item in value.values()):
             return dict(value)
-        wanted = "an object of texts"
+        wanted = f"an object of levels ({', '.join(_LEVELS)})"
     else:
         choices = CHOICES.get(name)
+        if name == "fork" and isinstance(value, str) and value and find_fork(value) is None:
+            choices = tuple(FORKS)
         if isinstance(value, str) and (choices is None or value in choices):
             return value
         wanted = f"one of {', '.join(choices)}" if choices else "a text"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
-__all__ = ["Inbox", "serve_stdio", "serve_tcp", "serve_websocket"]
+__all__ = ["NO_JSON", "Inbox", "serve_stdio", "serve_tcp", "serve_websocket"]
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ _MAX_HEADER_BYTES = 1024
 _MAX_WAITING = 1000
 #: Seconds between looks at whether the client's process is still there.
 _WATCH_SECONDS = 3.0
+
+#: What a message is taken for that is no JSON.
+NO_JSON = object()
 
 NewServer = Callable[[], "NvmServer"]
 
@@ -58,7 +61,7 @@ class Inbox:
         try:
             data = json.loads(body)
         except (ValueError, RecursionError):
-            data = None
+            data = NO_JSON
         if isinstance(data, dict):
             if data.get("method") == "$/cancelRequest" and self._cancel(data.get("params")):
                 return

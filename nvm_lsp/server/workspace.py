@@ -24,7 +24,7 @@ from nvm_lsp.server.settings import Settings
 from nvm_lsp.source import Document, Span
 from nvm_lsp.syntax import SyntaxTree, edit, parse_lines
 
-__all__ = ["OpenDocument", "Workspace", "path_of", "uri_of"]
+__all__ = ["OpenDocument", "Workspace"]
 
 SUFFIX = ".easm"
 #: Folders that hold no programs of the user's own, beside those whose names begin with a dot.
@@ -115,6 +115,7 @@ class Workspace:
     settings: Settings = field(default_factory=Settings)
     trusted: bool | None = None
     configurations: Configurations = field(default_factory=Configurations)
+    _spelled: dict[str, str] = field(default_factory=dict)
     _files: dict[str, tuple[Stamp | None, SyntaxTree | Unreadable]] = field(default_factory=dict)
     _stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _configuration_stamps: dict[str, Stamp | None] = field(default_factory=dict)
@@ -129,6 +130,7 @@ class Workspace:
         )
         opened.set_text(text, version)
         self.documents[uri] = opened
+        self._spelled[path] = uri
         self._closed.pop(path, None)
         self._outdate_readers(path)
         return opened
@@ -136,7 +138,10 @@ class Workspace:
     def close(self, uri: str) -> None:
         opened = self.documents.pop(uri, None)
         if opened is not None:
-            self._outdate_readers(opened.document.path)
+            path = opened.document.path
+            if self._spelled.get(path) == uri:
+                del self._spelled[path]
+            self._outdate_readers(path)
 
     def configure(
         self, settings: Settings, trusted: bool | None, folders: tuple[str, ...]
@@ -188,6 +193,16 @@ class Workspace:
         before, self._configuration_stamps = self._configuration_stamps, stamps
         return any(before.get(path, stamp) != stamp for path, stamp in stamps.items())
 
+    def open_at(self, path: str) -> OpenDocument | None:
+        """The open document of a path, however the editor spells its URI."""
+        uri = self._spelled.get(path)
+        return self.documents.get(uri) if uri is not None else None
+
+    def uri_of(self, path: str) -> str:
+        """A path's URI, as the editor spells it if it is open there."""
+        opened = self.open_at(path)
+        return opened.uri if opened is not None else uri_of(path)
+
     # What they mean ------------------------------------------------------------------------------
 
     def assembly(self, opened: OpenDocument) -> Assembly:
@@ -235,7 +250,7 @@ class Workspace:
 
     def text_of(self, path: str) -> Document | None:
         """The text of a file that is open or was read for one that is."""
-        opened = self.documents.get(uri_of(path))
+        opened = self.open_at(path)
         if opened is not None:
             return opened.document
         read = self._files.get(path)
@@ -330,7 +345,7 @@ class Workspace:
         boundary = self.boundary()
         for path in self.files():
             await asyncio.sleep(0)
-            if path is None or uri_of(path) in self.documents or not boundary.allows(path):
+            if path is None or self.open_at(path) is not None or not boundary.allows(path):
                 continue
             found = self.closed(path)
             if found is not None:
@@ -361,8 +376,8 @@ class Workspace:
 
     def _state(self, path: str) -> object:
         """What tells whether a file is still the one that was read."""
-        opened = self.documents.get(uri_of(path))
-        return opened.version if opened is not None else stamp_of(path)
+        opened = self.open_at(path)
+        return opened.document if opened is not None else stamp_of(path)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -104,9 +105,7 @@ async def test_rubbish_does_not_stop_the_server(wire):
     one = await wire()
     await one.initialize()
     one.raw(b"Content-Length: 9\r\n\r\n{not json")
-    assert (await one.answer(None))["error"]["code"] == -32600
-    one.raw(b"Content-Length: 2\r\n\r\n[]")
-    assert (await one.answer(None))["error"]["code"] == -32600
+    assert (await one.answer(None))["error"]["code"] == -32700
     one.notify("textDocument/didChange", {"textDocument": None})
     one.notify("textDocument/didOpen", {"textDocument": 1})
     one.notify("$/whatever", {})
@@ -135,9 +134,12 @@ async def test_a_feature_that_fails_is_reported_and_the_others_go_on(wire, tmp_p
         "def handle(server, params): raise ValueError('a bug')\n"
         "module.handle = handle\n"
         "sys.modules[module.__name__] = module\n"
+        "from nvm_lsp.server.server import NvmServer\n"
+        "def change_trust(self, trusted): raise ValueError('another bug')\n"
+        "NvmServer.change_trust = change_trust\n"
     )
     one = await wire(env={**os.environ, "PYTHONPATH": str(tmp_path)})
-    await one.initialize()
+    await one.initialize(clientInfo={"name": "Wire", "version": "1"})
     one.open(URI, "STOP\n")
     place = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 2}}
     assert await one.ask("textDocument/hover", place) is None
@@ -146,7 +148,25 @@ async def test_a_feature_that_fails_is_reported_and_the_others_go_on(wire, tmp_p
     assert len(said) == 1
     assert "textDocument/hover failed: ValueError: a bug" in said[0]
     assert "issues" in said[0]
+    one.notify("nvm/didChangeTrust", {"trusted": True})  # nobody is answered, yet it is said
     assert await one.ask("textDocument/codeLens", {"textDocument": {"uri": URI}}) is not None
+    assert "nvm/didChangeTrust failed: ValueError: another bug" in one.said("window/showMessage")[1]
+    logged = one.said("window/logMessage")[-1]
+    assert str(tmp_path) not in logged
+    for wanted in ("nvm-lsp 0.", "Python 3.", "Wire 1", "sitecustomize.py:7 in", "issues"):
+        assert wanted in logged
+
+    # A client that can open pages is offered the one where it is written already.
+    two = await wire(env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    two.replies["window/showMessageRequest"] = lambda params: params["actions"][0]
+    await two.initialize({"window": {"showDocument": {"support": True}}})
+    two.notify("nvm/didChangeTrust", {"trusted": True})
+    while not (shown := [r for r in two.requests if r["method"] == "window/showDocument"]):
+        await two.receive()
+    page = unquote_plus(shown[0]["params"]["uri"])
+    assert page.startswith("https://github.com/nvm-lsp/nvm-lsp/issues/new?title=nvm/didChangeTrust")
+    assert "another bug\n" in page
+    assert shown[0]["params"]["external"] is True
 
 
 # Diagnostics by pull -----------------------------------------------------------------------------
@@ -255,14 +275,22 @@ async def test_settings_are_asked_for_and_followed_live(wire):
 
 async def test_what_is_wrong_with_settings_is_logged(wire):
     one = await wire()
-    await one.initialize(initializationOptions={"lint": {"run": "sometimes"}, "limits": 3})
+    await one.initialize(initializationOptions={
+        "lint": {"run": "sometimes", "severity": {"LBL001": "awful"}, "select": ["XYZ", "ALL"]},
+        "limits": 3, "run": {"seconds": float("inf")}, "fork": "cancum",
+    })
     one.open(URI, "STOP\n")
     await one.diagnostics(URI)
     said = one.said("window/logMessage")
-    assert said == [
+    wanted = [
         "nvm-lsp.lint.run is one of onType, onSave, not 'sometimes'",
+        "nvm-lsp.lint.severity is an object of levels (error, warning, info, hint, off), not ",
         "nvm-lsp.limits is an object, not 3",
+        "nvm-lsp.run.seconds is a number above zero, not inf",
+        "nvm-lsp.fork is one of frontier, ",
+        "nvm-lsp.lint.select: there is no code 'XYZ'; ",
     ]
+    assert [a.startswith(b) for a, b in zip(said, wanted, strict=True)] == [True] * 6, said
 
 
 async def test_the_projects_files_count_and_their_changes_are_noticed(wire, tmp_path):

@@ -19,7 +19,6 @@ from nvm_lsp.runner.prepare import comment_diagnostics
 from nvm_lsp.server.diagnoser import Outdated
 from nvm_lsp.server.freezing import freeze, update
 from nvm_lsp.server.macro_refactoring import extract_macro, inline_all, inline_macro
-from nvm_lsp.server.paths import uri_of
 from nvm_lsp.server.refactoring import extract_constant, push_conversions
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
@@ -317,7 +316,8 @@ def _to_json(server: NvmServer, opened: OpenDocument, offer: _Offer) -> dict[str
     if offer.diagnostic is not None:
         answer["diagnostics"] = [
             server.converter.diagnostic_json(
-                opened.document, offer.diagnostic, uri_of, server.documents.text_of
+                opened.document, offer.diagnostic,
+                server.documents.uri_of, server.documents.text_of,
             )
         ]
     if offer.preferred:
@@ -335,8 +335,8 @@ def workspace_edit(server: NvmServer, edits: tuple[Edit, ...]) -> dict[str, Any]
     changes: dict[str, list[dict[str, Any]]] = {}
     documents: list[dict[str, Any]] = []
     for path, inside in by_path.items():
-        uri = uri_of(path)
-        opened = server.documents.documents.get(uri)
+        opened = server.documents.open_at(path)
+        uri = server.documents.uri_of(path)
         document = server.documents.text_of(path)
         crlf = document is not None and bool(document.lines) and (
             document.lines[0].endswith("\r\n")

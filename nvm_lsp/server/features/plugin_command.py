@@ -13,7 +13,6 @@ from nvm_lsp.editor_hooks import CommandResult
 from nvm_lsp.plugins import failed, off
 from nvm_lsp.server.beside import beside
 from nvm_lsp.server.contributions import command, command_flaw, program_of
-from nvm_lsp.server.paths import uri_of
 from nvm_lsp.server.protocol import REQUEST_FAILED
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _carry_out(server: NvmServer, result: CommandResult) -> Any:
             text = server.documents.text_of(edit.location.path)
             place = server.converter.range_json(text, edit.location.span)
             start, end = (lsp.Position(**place[name]) for name in ("start", "end"))
-            changes.setdefault(uri_of(edit.location.path), []).append(
+            changes.setdefault(server.documents.uri_of(edit.location.path), []).append(
                 lsp.TextEdit(lsp.Range(start, end), edit.text)
             )
         server.workspace_apply_edit(
