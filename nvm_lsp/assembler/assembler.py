@@ -89,7 +89,7 @@ def assemble(
     layout = lay_out(program)
     found = [*expansion_diagnostics, *_located(program, layout)]
     found += check_unused_macros(program)
-    found += check_names_of_constants(program, layout)
+    found += check_names_of_constants(layout)
     return Assembly(layout.code, _sorted(found), program, layout)
 
 
@@ -160,7 +160,7 @@ class Assembly:
     def data_ranges(self) -> tuple[tuple[int, int], ...]:
         """Offsets of the bytes written as data, start and end, in order and not touching."""
         ranges: list[tuple[int, int]] = []
-        for pc, size, is_data in self.items():
+        for pc, size, is_data in self._items(with_data=True):
             if is_data and size:
                 if ranges and ranges[-1][1] == pc:
                     ranges[-1] = (ranges[-1][0], pc + size)
@@ -170,14 +170,20 @@ class Assembly:
 
     def items(self) -> Iterator[tuple[int, int, bool]]:
         """Every instruction and run of data: offset, size, whether it is data."""
+        return self._items()
+
+    def _items(self, *, with_data: bool = False) -> Iterator[tuple[int, int, bool]]:
+        """All items, or only those of fragments that hold data."""
         layout = self.layout
         for index, fragment in enumerate(self.program.fragments):
-            offsets = _offsets(layout, index)
-            offsets.append(layout.starts[index] + len(fragment.code) + layout.prefixes[index][-1])
+            if not fragment.offsets or (with_data and not fragment.data):
+                continue
+            offsets = self.source_map.offsets(index)
+            end = layout.starts[index] + len(fragment.code) + layout.prefixes[index][-1]
+            following = [*offsets[1:], end]
             data = fragment.data
-            for item in range(len(offsets) - 1):
-                pc = offsets[item]
-                yield pc, offsets[item + 1] - pc, item in data
+            for item, (pc, after) in enumerate(zip(offsets, following, strict=True)):
+                yield pc, after - pc, item in data
 
     def iter_operations(self) -> Iterator[Operation]:
         """The instructions one by one, for who may not need them all."""
@@ -197,15 +203,14 @@ def _offsets(layout: Layout, index: int) -> list[int]:
     start = layout.starts[index]
     if not fragment.variables:
         return [start + offset for offset in fragment.offsets]
-    prefix = layout.prefixes[index]
-    out = []
-    passed = 0
-    variables = fragment.variables
-    for item, offset in enumerate(fragment.offsets):
-        while passed < len(variables) and variables[passed].item < item:
-            passed += 1
-        out.append(start + offset + prefix[passed])
-    return out
+    out: list[int] = []
+    done = 0
+    for variable, before in zip(fragment.variables, layout.prefixes[index], strict=False):
+        shift, upto = start + before, variable.item + 1
+        out += [shift + offset for offset in fragment.offsets[done:upto]]
+        done = max(done, upto)
+    shift = start + layout.prefixes[index][-1]
+    return out + [shift + offset for offset in fragment.offsets[done:]]
 
 
 @dataclass(frozen=True, eq=False)

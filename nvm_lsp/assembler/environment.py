@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nvm_lsp.assembler.errors import CIRCULAR_CONSTANT
+from nvm_lsp.assembler.dependencies import circular_constant
 from nvm_lsp.assembler.expressions import (
     EvaluationError,
     NeedsLayout,
@@ -118,15 +118,7 @@ class Environment:
         name = constant.name
         if name in self._active:
             chain = [*self._active[self._active.index(name) :], name]
-            word = constant.definition.name
-            self.report(
-                constant,
-                Problem(
-                    CIRCULAR_CONSTANT, word.start, word.end,
-                    f"{name} is defined by itself: {' -> '.join(chain)}",
-                    "give one of them a value of its own",
-                ),
-            )
+            self.report(constant, circular_constant(constant.definition.name, chain))
             return AlreadyReported
         self._active.append(name)
         try:

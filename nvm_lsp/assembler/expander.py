@@ -65,12 +65,14 @@ def expand(
     expander.walk(root)
     environment.forget_values()
     # An error in a constant is one, used or not.
-    late = frozenset(name for name in environment.constants if environment.lookup(name) is LATE)
+    values = {name: environment.lookup(name) for name in environment.constants}
+    late = frozenset(name for name, value in values.items() if value is LATE)
     environment.settle()
     fragments = _fragments(expander.pieces, environment, loader)
     program = Program(
         root, tuple(expander.contexts), tuple(expander.pieces), tuple(fragments),
         environment.constants, environment.macros, frozenset(environment.excused), late,
+        {name: value for name, value in values.items() if isinstance(value, (int, bytes))},
         limits.output,
     )
     return program, tuple(expander.diagnostics)

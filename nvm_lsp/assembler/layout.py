@@ -7,10 +7,12 @@ that still grow are widened together, which bounds the work on programs made to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 
 from nvm_lsp.assembler import errors as e
+from nvm_lsp.assembler.dependencies import Dependencies, circular_constant
 from nvm_lsp.assembler.environment import AlreadyReported, predefined
 from nvm_lsp.assembler.expressions import EvaluationError, NeedsLayout, evaluate, evaluate_any
 from nvm_lsp.assembler.fragment import (
@@ -20,7 +22,16 @@ from nvm_lsp.assembler.fragment import (
     push_width,
     table_problem,
 )
-from nvm_lsp.assembler.program import Fixup, Fragment, LabelSite, Program, Scope, Trail, Variable
+from nvm_lsp.assembler.program import (
+    Constant,
+    Fixup,
+    Fragment,
+    LabelSite,
+    Program,
+    Scope,
+    Trail,
+    Variable,
+)
 from nvm_lsp.diagnostics import Problem
 from nvm_lsp.syntax import tree as t
 
@@ -62,6 +73,12 @@ class Layout:
     size: int = 0
     has_duplicates: bool = False
     guesses: int = 0  # made about undefined names
+    dependencies: Dependencies = field(init=False)
+    #: Values of the constants made of labels, as everything stands now; None until asked for.
+    late: dict[str, int | bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.dependencies = Dependencies(self.program.constants, self.program.late)
 
     def offset(self, piece: int, item: int) -> int:
         """The offset in the code of an item of a fragment."""
@@ -87,27 +104,48 @@ class Layout:
         return min(later, default=self.size) - start
 
     def constant(self, name: str) -> int | bytes | None:
-        """The value of a constant, None where it has none."""
-        try:
-            return _LayoutNames(self, 0).constant_value(name)
-        except (EvaluationError, AlreadyReported):
-            return None
-
-    def constant_problem(self, name: str) -> Problem | None:
-        """Why a constant that is made of labels has no value, if it has none."""
+        """The value of a constant, None where it has none, or another wherever it is used."""
         constant = self.program.constants[name]
-        assert constant.definition is not None
-        try:
-            evaluate_any(constant.definition.value, _LayoutNames(self, 0, constants=(name,)))
-        except EvaluationError as error:
-            return error.problem
-        except AlreadyReported:
-            pass
-        return None
+        if constant.value is not None:
+            return constant.value
+        known = self.program.values.get(name)
+        return self.late_values().get(name) if known is None else known
+
+    def late_values(self) -> dict[str, int | bytes]:
+        """The values of the constants that are made of labels, where they have one."""
+        if self.late is None:
+            self.late = _values(self.dependencies.fixed, _LayoutNames(self, 0, quiet=True))
+        return self.late
+
+    def constant_problems(self) -> Iterator[tuple[Constant, Problem]]:
+        """Why constants that are made of labels have no value, where they have none."""
+        names = _LayoutNames(self, 0)
+        known = self.late_values()
+        for name, constant in self.program.constants.items():
+            definition = constant.definition
+            if definition is None or name in known or name not in self.program.late:
+                continue
+            circle = self.dependencies.circles.get(name)
+            if circle is not None:
+                yield constant, circular_constant(definition.name, circle)
+                continue
+            try:
+                evaluate_any(definition.value, names)
+            except EvaluationError as error:
+                # What depends on the place of the use is said there.
+                if name in self.dependencies.of_place and error.problem.kind in _OF_VALUES:
+                    continue
+                yield constant, error.problem
+            except AlreadyReported:
+                continue
 
     def _follows(self, name: str, other: str) -> bool:
         (piece, site), (other_piece, other_site) = self.sites[name], self.sites[other]
         return (other_piece, other_site.line) > (piece, site.line)
+
+
+#: Flaws that an expression has by the values of its parts.
+_OF_VALUES = (e.EXPRESSION_RANGE, e.DIVISION_BY_ZERO)
 
 
 def lay_out(program: Program) -> Layout:
@@ -187,6 +225,7 @@ def _place(layout: Layout) -> None:
                 labels[name] = position + offset + prefix[before]
         position += len(fragment.code) + prefix[-1]
     layout.starts, layout.prefixes, layout.size = starts, prefixes, position
+    layout.late = None
 
 
 _ZERO = [0]
@@ -301,8 +340,9 @@ class _LayoutNames:
     piece: int
     scope: Scope | None = None
     pc: int = 0
-    constants: tuple[str, ...] = ()  # being evaluated
     quiet: bool = False  # nobody will read the problems
+    #: Values of constants that are made of ``pc``, as far as they are known for this place.
+    here: dict[str, int | bytes] = field(default_factory=dict)
 
     def value(self, site: Variable | Fixup) -> int | None:
         """The value of a field, None where it has none."""
@@ -318,6 +358,7 @@ class _LayoutNames:
 
     def evaluate(self, site: Variable | Fixup) -> int:
         self.scope = site.scope
+        self.here = {}
         items = len(self.layout.program.fragments[self.piece].offsets)
         self.pc = (
             self.layout.offset(self.piece, site.item) if site.item < items
@@ -346,7 +387,7 @@ class _LayoutNames:
         if not name.at:
             if text == "pc":
                 return self.pc
-            found = self.constant_value(text)
+            found = self._constant(name)
             if found is not None:
                 return found
         if text in self.layout.program.excused:
@@ -365,27 +406,46 @@ class _LayoutNames:
         finally:
             self.scope = scope
 
-    def constant_value(self, text: str) -> int | bytes | None:
+    def _constant(self, name: t.Name) -> int | bytes | None:
         """The value of a constant or built-in name, None if there is none of that name."""
-        built_in = predefined(text, self.layout.program.root.instructions.fork.index)
+        text = name.text
+        layout = self.layout
+        built_in = predefined(text, layout.program.root.instructions.fork.index)
         if built_in is not None:
             return built_in
-        constant = self.layout.program.constants.get(text)
-        if constant is None:
+        if text not in layout.program.constants:
             return None
-        if constant.value is not None:
-            return constant.value
-        assert constant.definition is not None
-        if text in self.constants:
+        if text in layout.dependencies.of_place:
+            return self._of_place(name)
+        value = layout.constant(text)
+        if value is None:
+            # Said where the constant is defined, by the check of all constants.
             raise AlreadyReported
-        inner = _LayoutNames(
-            self.layout, self.piece, None, self.pc, (*self.constants, text), self.quiet
-        )
+        return value
+
+    def _of_place(self, name: t.Name) -> int | bytes:
+        """The value that a constant made of ``pc`` has at this place."""
+        text, here, dependencies = name.text, self.here, self.layout.dependencies
+        if text in here:
+            return here[text]
+        scope, self.scope = self.scope, None
         try:
-            return evaluate_any(constant.definition.value, inner)
-        except EvaluationError:
-            # Reported where the constant is defined, by the check of all constants.
-            raise AlreadyReported from None
+            for part in dependencies.needed(text, here):
+                definition = self.layout.program.constants[part].definition
+                assert definition is not None
+                here[part] = evaluate_any(definition.value, self)
+        except EvaluationError as error:
+            if error.problem.kind not in _OF_VALUES:
+                raise AlreadyReported from None
+            raise EvaluationError(
+                replace(
+                    error.problem, start=name.start, end=name.end,
+                    message=f"{name.text} has no value here: {error.problem.message}",
+                )
+            ) from None
+        finally:
+            self.scope = scope
+        return here[text]
 
     def length(self, name: t.Name) -> int:
         length = self.layout.length(name.text)
@@ -399,6 +459,21 @@ class _LayoutNames:
         if self.quiet:
             return Problem(e.UNDEFINED_NAME, name.start, name.end, name.text)
         return undefined_name(name, self.layout, self.scope)
+
+
+def _values(constants: tuple[str, ...], names: _LayoutNames) -> dict[str, int | bytes]:
+    """The values of constants, parts before wholes, of those that have one."""
+    layout = names.layout
+    # The names find here what is known so far.
+    layout.late = values = {}
+    for name in constants:
+        definition = layout.program.constants[name].definition
+        assert definition is not None
+        try:
+            values[name] = evaluate_any(definition.value, names)
+        except (EvaluationError, AlreadyReported):
+            continue
+    return values
 
 
 def undefined_name(name: t.Name, layout: Layout, scope: Scope | None) -> Problem:

@@ -221,5 +221,7 @@ class Program:
     excused: frozenset[str]
     #: Constants that depend on labels.
     late: frozenset[str]
+    #: Values of the definitions that are made of numbers only.
+    values: dict[str, int | bytes]
     #: Bytes of code past which something must be wrong.
     max_bytes: int = 1 << 24

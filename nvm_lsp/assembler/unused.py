@@ -32,11 +32,7 @@ def check_unused_macros(program: Program) -> Iterator[Diagnostic]:
             yield problem.at(location.path, location.span.start.line, macro.context.related())
 
 
-def check_names_of_constants(program: Program, layout: Layout) -> Iterator[Diagnostic]:
+def check_names_of_constants(layout: Layout) -> Iterator[Diagnostic]:
     """Flaws of constants that are made of labels, so that they show after the layout only."""
-    for name, constant in program.constants.items():
-        if constant.definition is None or name not in program.late:
-            continue
-        problem = layout.constant_problem(name)
-        if problem is not None:
-            yield problem.at(constant.path, constant.line)
+    for constant, problem in layout.constant_problems():
+        yield problem.at(constant.path, constant.line)

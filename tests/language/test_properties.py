@@ -262,11 +262,16 @@ def test_a_deep_expression_is_a_value_or_one_error_a_line(make, count):
     assert [d.code for d in found] == ([] if count < 100 else ["SYN001", "SYN001"])
 
 
+@pytest.mark.parametrize("last", ["1", "here + 1", "pc"], ids=["numbers", "labels", "place"])
+@pytest.mark.parametrize("step", [1, -1], ids=["last first", "first first"])
 @pytest.mark.parametrize("count", [20, 2000])
-def test_a_chain_of_constants_may_be_long(count):
-    text = "\n".join(f"%def a{i} = a{i + 1} + 1" for i in range(count))
-    found = assemble_text(f"{text}\n%def a{count} = 1\nPUSH a0\n")
+def test_a_chain_of_constants_may_be_long(count, step, last):
+    chain = [f"%def a{i} = a{i + 1} + 1\n" for i in range(count)]
+    code = "STOP\nPUSH a0\nhere:"
+    found = assemble_text("".join([*chain, f"%def a{count} = {last}\n"][::step]) + code)
     assert found.diagnostics == ()
-    assert int.from_bytes(found.bytecode[1:], "big") == count + 1
-    circle = assemble_text(f"{text}\n%def a{count} = a0\nPUSH a0\n")
+    push = found.bytecode[2:-1]
+    value = {"1": 1, "here + 1": 3 + len(push), "pc": 1}[last]
+    assert int.from_bytes(push, "big") == count + value
+    circle = assemble_text("".join([*chain, f"%def a{count} = {last} + a0\n"][::step]) + code)
     assert [d.code for d in circle.diagnostics] == ["ASM028"]
