@@ -116,7 +116,7 @@ def _traced() -> None:
     request = Request(code, scenario, native=False)
     plain = _median(lambda: machine.execute(world, message))
     traced = _median(lambda: run(request))
-    written = _median(lambda: run(request, TraceWriter(io.StringIO(), Lines(None))))
+    written = _median(lambda: run(request, TraceWriter(io.StringIO(), lambda code: Lines(None))))
     print(
         f"1,000 guest operations: untraced {plain * 1e3:.1f} ms, traced {traced * 1e3:.1f} ms "
         f"({traced / plain:.2f} times), EIP-3155 written {written * 1e3:.1f} ms "

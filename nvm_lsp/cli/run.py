@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nvm_lsp.assembler import Assembly, Unreadable, assemble
+from nvm_lsp.assembler.loader import Loader
 from nvm_lsp.cli.arguments import complain, complain_of_configuration, fork_argument
 from nvm_lsp.cli.progress import Progress
 from nvm_lsp.cli.source_files import Input, print_diagnostics, read_input
@@ -166,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.compare is not None:
             return _compare(arguments, request, assembly)
-        return _execute(arguments, request, assembly)
+        return _execute(arguments, request, assembly, program.loader)
     except ValueError as error:  # unknown backend, fork without a kernel, a node that is away
         return complain(str(error))
     except OSError as error:
@@ -182,7 +183,8 @@ def _needs_steps(arguments: argparse.Namespace) -> bool:
 
 
 def _execute(
-    arguments: argparse.Namespace, request: Request, assembly: Assembly | None
+    arguments: argparse.Namespace, request: Request, assembly: Assembly | None,
+    loader: Loader | None,
 ) -> int:
     from nvm_lsp.runner.run import run as run_guest  # noqa: PLC0415 -- the input is known good
     from nvm_lsp.runner.run_json import to_json  # noqa: PLC0415
@@ -191,7 +193,7 @@ def _execute(
         with Progress() as progress:
             result = run_guest(request, begun=progress.begun)
     else:
-        result = _traced(arguments, request, assembly)
+        result = _traced(arguments, request, assembly, loader)
     _write_files(arguments, result, assembly)
     if arguments.json:
         json.dump(to_json(result, assembly), sys.stdout, indent=2)
@@ -202,14 +204,15 @@ def _execute(
 
 
 def _traced(
-    arguments: argparse.Namespace, request: Request, assembly: Assembly | None
+    arguments: argparse.Namespace, request: Request, assembly: Assembly | None,
+    loader: Loader | None,
 ) -> Run:
     """Runs and writes the trace meanwhile, so that its length costs no memory."""
     from nvm_lsp.runner.run import run as run_guest  # noqa: PLC0415
-    from nvm_lsp.runner.trace_formats import Lines, TraceWriter  # noqa: PLC0415
+    from nvm_lsp.runner.trace_formats import TraceWriter, lines_of_code  # noqa: PLC0415
 
     with _opened(arguments.trace) as file:
-        writer = TraceWriter(file, Lines(assembly))
+        writer = TraceWriter(file, lines_of_code(request, assembly, loader))
         with Progress() as progress:
             result = run_guest(
                 request, writer, trace_kernel=arguments.trace_kernel, begun=progress.begun

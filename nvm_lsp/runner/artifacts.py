@@ -21,12 +21,16 @@ _LINK = re.compile(r"__\$?[^_].{0,36}?\$?__|__[A-Za-z0-9_./:$]{36}__")
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract: its runtime code, and its ABI and storage layout as JSON where they are known."""
+    """A contract: its runtime code, and its ABI and storage layout as JSON where they are known.
+
+    ``source`` is the easm file that the code was assembled from.
+    """
 
     name: str
     code: bytes
     abi: tuple[dict[str, Any], ...] = ()
     storage: tuple[dict[str, Any], ...] = ()
+    source: str | None = None
 
 
 def load_contract(path: str, name: str | None, loader: Loader) -> Contract | Unreadable:
@@ -49,7 +53,7 @@ def load_contract(path: str, name: str | None, loader: Loader) -> Contract | Unr
             f"{path} does not assemble: {errors[0].location}: {errors[0].message}",
             f"nvm-lsp asm {path} shows all its errors",
         )
-    return Contract(_stem(path), assembly.bytecode)
+    return Contract(_stem(path), assembly.bytecode, source=path)
 
 
 def load_abi(

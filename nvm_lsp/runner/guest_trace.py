@@ -15,12 +15,14 @@ from typing import NamedTuple, Protocol
 from nvm_lsp.kernel.image import KernelImage
 from nvm_lsp.runner.probes import Observer
 from nvm_lsp.runner.step_log import StepLog
-from nvm_lsp.runner.world import Frame
+from nvm_lsp.runner.world import Follower, Frame, FrameStart
 
 __all__ = ["GuestRecorder", "KernelTracer", "Sink", "Snapshot", "Step", "words_of"]
 
 _JUMP, _JUMPI, _JUMPDEST = 0x56, 0x57, 0x5B
 _SSTORE, _TSTORE = 0x55, 0x5D
+#: What replaces the return data of the frame.
+_CALLS = frozenset({0xF0, 0xF1, 0xF2, 0xF4, 0xF5, 0xFA})
 #: Where on the stack the offset and the size stand of what an opcode writes to memory; a size of
 #: None is fixed and given by `_FIXED_SIZE`.
 _WRITES: Mapping[int, tuple[int, int | None]] = {
@@ -65,7 +67,13 @@ class Snapshot:
 
 
 class Sink(Protocol):
-    """Is given every step, however many there are."""
+    """Is given every step, however many there are, those of inner frames between those around."""
+
+    def entered(self, frame: FrameStart, code: bytes) -> None:
+        """The steps that follow are those of an inner frame that runs ``code``."""
+
+    def left(self, gas: int) -> None:
+        """The innermost frame has ended with so much gas left."""
 
     def step(
         self, pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int
@@ -85,8 +93,8 @@ class GuestRecorder:
     ``changes`` after each write to memory or storage. At most ``max_steps`` steps are kept, but all
     of them are counted and shown to ``sink``. ``observer`` is called after the instructions that it
     asks for. ``snapshot_step`` is the number of one more step to keep the state before. ``before``
-    is the stack before the last step, bottom first. ``writers`` and
-    ``slot_writers`` tell which instruction last wrote a word of memory, a slot of storage.
+    is the stack before the last step, bottom first. ``writers`` tells which instruction last wrote
+    a word of memory.
     """
 
     def __init__(
@@ -109,10 +117,13 @@ class GuestRecorder:
         self.dropped = False
         self.before: list[int | bytes] = []
         self.writers: dict[int, int] = {}
-        self.slot_writers: dict[int, int] = {}
+        self.sink = sink
+        #: Is told what goes on below the guest.
+        self.follower: Follower | None = None
         #: Is shown every step with the whole state, if somebody wants to go back and forth.
         self.log: StepLog | None = None
         self._snapshot_bytes = 0
+        self._stored: set[int] = set()
         self._transient: set[int] = set()
         self._wanted = snapshots
         self._changes = changes
@@ -122,7 +133,6 @@ class GuestRecorder:
         self._frame: Frame | None = None
         self._observer = observer
         self._observed = frozenset(observer.pcs) if observer is not None else frozenset()
-        self._sink = sink
         self._snapshot_step = snapshot_step
         self._handlers: Mapping[int, int] | None = None
         self._base = 0
@@ -160,7 +170,9 @@ class GuestRecorder:
             pc = guest_pc
         self._record(pc, opcode, gas, stack, memory)
 
-    def finish(self, gas: int, stack: list[int | bytes], memory: bytes, halted: bool) -> None:
+    def finish(
+        self, gas: int, stack: list[int | bytes], memory: bytes | bytearray, halted: bool
+    ) -> None:
         """The run is over; ``halted`` if its last step did not get to its end."""
         if halted:
             self._add_undefined(gas, stack, memory)
@@ -171,7 +183,9 @@ class GuestRecorder:
                 self._observer.after(self._last[0], self._frame, stack, memory)
             self._observer.end(self._frame, self.before if halted else stack, memory)
 
-    def _add_undefined(self, gas: int, stack: list[int | bytes], memory: bytes) -> None:
+    def _add_undefined(
+        self, gas: int, stack: list[int | bytes], memory: bytes | bytearray
+    ) -> None:
         """Adds the step that halted before any handler began: an undefined opcode."""
         if self._handlers is None or len(memory) < self._pointer + 32:
             return
@@ -208,6 +222,8 @@ class GuestRecorder:
             assert self._frame is not None
             self._observer.after(last_pc, self._frame, stack, memory)
         if self.log is not None:
+            if last_opcode in _CALLS and self._frame is not None:
+                self.log.received(self._frame.return_data)
             self.log.step(pc, opcode, gas, stack, memory, self._base)
         self.count += 1
         self._last = (pc, opcode)
@@ -220,8 +236,8 @@ class GuestRecorder:
             self.steps.append(Step(pc, opcode, gas, len(stack), top))
         else:
             self.dropped = True
-        if self._sink is not None:
-            self._sink.step(pc, opcode, gas, stack, max(len(memory) - self._base, 0))
+        if self.sink is not None:
+            self.sink.step(pc, opcode, gas, stack, max(len(memory) - self._base, 0))
         wanted = self._wanted
         if (
             wanted is None or pc in wanted or (changed and self._changes)
@@ -232,7 +248,7 @@ class GuestRecorder:
     def _take_snapshot(
         self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
     ) -> None:
-        size = 32 * (len(stack) + len(self.slot_writers) + len(self._transient)) + len(memory)
+        size = 32 * (len(stack) + len(self._stored) + len(self._transient)) + len(memory)
         full = self._snapshot_bytes + size > _MAX_SNAPSHOT_BYTES
         if full or len(self.snapshots) >= self._max_snapshots:
             self.dropped = True
@@ -243,7 +259,7 @@ class GuestRecorder:
         self.snapshots.append(
             Snapshot(
                 pc, opcode, gas, words_of(stack), bytes(memory[self._base :]),
-                {slot: frame.storage(slot) for slot in sorted(self.slot_writers)},
+                {slot: frame.storage(slot) for slot in sorted(self._stored)},
                 {slot: frame.transient(slot) for slot in sorted(self._transient)},
             )
         )
@@ -253,7 +269,7 @@ class GuestRecorder:
         pc, opcode = self._last
         stack = self.before
         if opcode == _SSTORE:
-            self.slot_writers[_word(stack[-1])] = pc
+            self._stored.add(_word(stack[-1]))
             return
         if opcode == _TSTORE:
             self._transient.add(_word(stack[-1]))
@@ -281,11 +297,15 @@ class KernelTracer:
 
     def __init__(self, recorder: GuestRecorder, sink: Sink) -> None:
         self._recorder = recorder
-        self._sink = sink
+        self.sink = sink
 
     @property
     def count(self) -> int:
         return self._recorder.count
+
+    @property
+    def follower(self) -> Follower | None:
+        return self._recorder.follower
 
     def attach(self, frame: Frame) -> None:
         """See `nvm_lsp.runner.world.Watcher`."""
@@ -298,7 +318,7 @@ class KernelTracer:
         wanted = self._recorder.pcs
         if wanted is None or pc in wanted:
             self._recorder.step(pc, opcode, gas, stack, memory)
-        self._sink.host_step(pc, opcode, gas, stack, len(memory))
+        self.sink.host_step(pc, opcode, gas, stack, len(memory))
 
 
 def words_of(stack: list[int | bytes]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nvm_lsp.assembler.expressions import keccak256
-from nvm_lsp.runner.world import Account, StorageChange, World
+from nvm_lsp.runner.world import Account, Follower, StorageChange, World
 
 __all__ = ["JournaledAccounts"]
 
@@ -26,6 +26,7 @@ class JournaledAccounts:
 
     def __init__(self, world: World, _root: bytes = b"") -> None:
         self.state_root = b""
+        self.follower: Follower | None = None
         self._world = world
         self._log: list[tuple[dict[Any, Any], Any, Any]] = []
         self._balances: dict[bytes, int] = {}
@@ -73,6 +74,8 @@ class JournaledAccounts:
         return (self._account(address) or _NOBODY).balance if found is None else found
 
     def set_balance(self, address: bytes, balance: int) -> None:
+        if self.follower is not None:
+            self.follower.changed("balance", address, 0, self.get_balance(address), balance)
         self._put(self._balances, address, balance)
         self._put(self._exists, address, True)
 
@@ -139,6 +142,9 @@ class JournaledAccounts:
         return self._stored[key]
 
     def set_storage(self, address: bytes, slot: int, value: int) -> None:
+        if self.follower is not None:
+            before = self.get_storage(address, slot)
+            self.follower.changed("storage", address, slot, before, value)
         self._put(self._storage, (address, slot), value)
 
     def delete_storage(self, address: bytes) -> None:
@@ -170,6 +176,10 @@ class JournaledAccounts:
         return self._transient.get((address, slot), b"")
 
     def set_transient(self, address: bytes, slot: int, value: bytes) -> None:
+        if self.follower is not None:
+            before = int.from_bytes(self.get_transient(address, slot), "big")
+            after = int.from_bytes(value, "big")
+            self.follower.changed("transient", address, slot, before, after)
         self._put(self._transient, (address, slot), value)
 
     # What changed

@@ -26,7 +26,9 @@ from nvm_lsp.runner.world import (
     Block,
     Call,
     Execution,
+    Follower,
     Frame,
+    FrameStart,
     Limits,
     Log,
     Message,
@@ -197,6 +199,19 @@ def _state_class(base: type, computation: type) -> type:
     def set_transient(self: Any, address: bytes, slot: int, value: bytes) -> None:
         self._account_db.set_transient(address, slot, value)
 
+    def snapshot(self: Any) -> tuple[bytes, int, int]:
+        follower = self.run.follower
+        return b"", self._account_db.record(), follower.snapshot() if follower is not None else 0
+
+    def commit(self: Any, snapshot: tuple[bytes, int, int]) -> None:
+        if self.run.follower is not None:
+            self.run.follower.commit(snapshot[2])
+
+    def revert(self: Any, snapshot: tuple[bytes, int, int]) -> None:
+        self._account_db.discard(snapshot[1])
+        if self.run.follower is not None:
+            self.run.follower.revert(snapshot[2])
+
     return type(
         f"Bare{base.__name__}",
         (base,),
@@ -206,9 +221,9 @@ def _state_class(base: type, computation: type) -> type:
             "run": None,
             # What a block brings to the state is the scenario's affair.
             "set_system_contracts": lambda self: None,
-            "snapshot": lambda self: (b"", self._account_db.record()),
-            "commit": lambda self, snapshot: None,
-            "revert": lambda self, snapshot: self._account_db.discard(snapshot[1]),
+            "snapshot": snapshot,
+            "commit": commit,
+            "revert": revert,
             "get_ancestor_hash": lambda self, number: self.run.world.block_hash(number),
             "get_transient_storage": lambda self, address, slot: self._account_db.get_transient(
                 address, slot
@@ -235,7 +250,10 @@ def _computation_class(base: Any, exceptions: Any, fork: str) -> type:
         cls: Any, state: Any, message: Any, transaction: Any, parent_computation: Any = None
     ) -> Any:
         run: _Run = state.run
-        call = run.begin(message, parent_computation) if message.depth else None
+        call, watcher = None, run.watcher
+        if message.depth:
+            call = run.begin(message, parent_computation)
+            watcher = run.entered(call, parent_computation)
         with cls(state, message, transaction) as computation:
             # As in py-evm's own apply_computation, from here to the precompiles.
             if computation.is_origin_computation:
@@ -252,14 +270,13 @@ def _computation_class(base: Any, exceptions: Any, fork: str) -> type:
                 if not message.is_delegation:
                     precompile(computation)
             else:
-                loop(computation, run)
+                loop(computation, run, watcher)
         if call is not None:
             run.end(call, computation)
         return computation
 
-    def loop(computation: Any, run: _Run) -> None:
+    def loop(computation: Any, run: _Run, watcher: Watcher | None) -> None:
         outermost = computation.msg.depth == 0
-        watcher = run.watcher if outermost else None
         pcs: Any = ()
         if outermost:
             run.outermost = computation
@@ -311,8 +328,11 @@ def _computation_class(base: Any, exceptions: Any, fork: str) -> type:
         self._memory.extend(start_position, size)
 
     def add_log_entry(self: Any, account: bytes, topics: Any, data: bytes) -> None:
-        self.state.run.take_log(len(data))
+        run: _Run = self.state.run
+        run.take_log(len(data))
         base.add_log_entry(self, account, topics, data)
+        if run.follower is not None:
+            run.follower.logged(bytes(account), tuple(topics), bytes(data))
 
     return type(
         f"Watched{base.__name__}",
@@ -435,6 +455,7 @@ class _Run:
         self.fork = fork
         self.limits = limits
         self.watcher = watcher
+        self.follower: Follower | None = getattr(watcher, "follower", None)
         self.created: list[bytes] = []
         self.calls: list[_OpenCall] = []
         self.steps = 0
@@ -476,10 +497,28 @@ class _Run:
         self.take_memory(len(message.code if message.is_create else message.data))
         return call
 
+    def entered(self, call: _OpenCall, parent: Any) -> Watcher | None:
+        """Tells the follower of a call that begins, and gives what is to be shown its steps."""
+        if self.follower is None:
+            return None
+        message = call.message
+        return self.follower.entered(
+            FrameStart(
+                message.depth, call.kind, bytes(message.storage_address),
+                bytes(message.code_address or b""), bytes(message.code), bytes(message.data),
+                message.gas, _gas_left(parent),
+            )
+        )
+
     def end(self, call: _OpenCall, computation: Any) -> None:
         """Keeps what is told of a call; py-evm would hold its memory and stack to the end, too."""
         call.result = computation
         held = computation._memory
+        if self.follower is not None:
+            self.follower.left(
+                _gas_left(computation), computation._stack.values, held._bytes,
+                computation.is_success,
+            )
         self.memory += len(computation.output) - len(held._bytes)
         held._bytes = bytearray()
         computation._stack.values.clear()
@@ -528,6 +567,7 @@ class _Run:
         )
         state = machine.state(self.world, context, b"")
         state.run = self
+        state._account_db.follower = self.follower
         # As in a transaction (EIP-2929, EIP-3651), these need no cold access.
         message = self.message
         for address in (message.sender, message.to, block.coinbase, message.code_address):

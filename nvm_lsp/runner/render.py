@@ -12,8 +12,9 @@ from nvm_lsp.runner.abi import EMPTY_ABI
 from nvm_lsp.runner.compare import Comparison
 from nvm_lsp.runner.guest_trace import Snapshot
 from nvm_lsp.runner.probes import show
-from nvm_lsp.runner.run import CONSOLE, Run
+from nvm_lsp.runner.run import Run
 from nvm_lsp.runner.run_json import mnemonic
+from nvm_lsp.runner.scenario import CONSOLE
 
 __all__ = [
     "decode_error",

@@ -9,6 +9,7 @@ from typing import Any
 from nvm_lsp.kernel.image import KernelImage, image
 from nvm_lsp.runner.abi import decode_console
 from nvm_lsp.runner.backend import UnknownBackendError, load_backend
+from nvm_lsp.runner.call_trace import CallTrace
 from nvm_lsp.runner.causes import explain_halt
 from nvm_lsp.runner.guest_trace import (
     GuestRecorder,
@@ -19,7 +20,7 @@ from nvm_lsp.runner.guest_trace import (
     words_of,
 )
 from nvm_lsp.runner.probes import Observer, Plan, Seen
-from nvm_lsp.runner.scenario import KERNEL_ADDRESS, Scenario
+from nvm_lsp.runner.scenario import CONSOLE, KERNEL_ADDRESS, Scenario
 from nvm_lsp.runner.state_provider import forked_world
 from nvm_lsp.runner.world import (
     Account,
@@ -31,7 +32,6 @@ from nvm_lsp.runner.world import (
 )
 
 __all__ = [
-    "CONSOLE",
     "OUTCOMES",
     "Request",
     "Run",
@@ -43,8 +43,6 @@ __all__ = [
 #: limit of ours (time, memory, logs, return data), not of the EVM.
 OUTCOMES = ("return", "stop", "revert", "halt", "limit")
 _STOP_LIKE = 0x00
-#: Where the console convention sends its calls: the bytes of "console.log".
-CONSOLE = b"console.log".rjust(20, b"\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class Run:
     seen: tuple[Seen, ...] = ()
     detail: str = ""
     writers: Mapping[int, int] = field(default_factory=dict)
-    slot_writers: Mapping[int, int] = field(default_factory=dict)
+    slot_writers: Mapping[tuple[bytes, int], int] = field(default_factory=dict)
 
     @property
     def last(self) -> Step | None:
@@ -133,8 +131,9 @@ def run(
 ) -> Run:
     """Runs a guest on the NestedVM, or its bytes natively.
 
-    ``sink`` is shown every step, with ``trace_kernel`` those of the kernel as well. ``begun`` is
-    given the recorder before the first step, so that another thread can see how far it has come.
+    ``sink`` is shown every step, those of inner frames too, with ``trace_kernel`` those of the
+    kernel as well. ``begun`` is given the recorder before the first step, so that another thread
+    can see how far it has come.
 
     Raises:
         StateError: the scenario is forked, and its source is not trusted or does not answer.
@@ -152,6 +151,8 @@ def run(
         request.code, kernel, _wanted(request), changes=request.snapshots == "changes",
         observer=observer, sink=sink, snapshot_step=request.snapshot_step,
     )
+    calls = CallTrace(recorder, image(scenario.build) if scenario.target == "nvm" else None)
+    recorder.follower = calls
     if begun is not None:
         begun(recorder)
     watcher: Watcher = recorder
@@ -173,7 +174,7 @@ def run(
     native = _native_gas(request, backend, execution, world) if request.native and kernel else (
         execution.gas_used if kernel is None else None
     )
-    return _result(request, kernel, recorder, execution, native, observer.seen())
+    return _result(request, kernel, recorder, execution, native, observer.seen(), calls.writers)
 
 
 def _execute(
@@ -275,6 +276,7 @@ def _result(
     execution: Execution,
     native: int | None,
     seen: tuple[Seen, ...],
+    slot_writers: Mapping[tuple[bytes, int], int],
 ) -> Run:
     base = kernel.layout.base if kernel is not None else 0
     pointer = None
@@ -301,5 +303,5 @@ def _result(
         execution.steps, recorder.count, tuple(recorder.steps), stack,
         execution.memory[base:], execution.memory[:base], pointer,
         base if kernel is not None else None, tuple(recorder.snapshots), recorder.dropped,
-        execution, seen, detail, recorder.writers, recorder.slot_writers,
+        execution, seen, detail, recorder.writers, slot_writers,
     )

@@ -8,9 +8,9 @@ from typing import Any
 from nvm_lsp.assembler.assembler import Assembly
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.runner.probes import show
-from nvm_lsp.runner.run import CONSOLE, Run
-from nvm_lsp.runner.scenario import Scenario
-from nvm_lsp.runner.world import Call, StorageChange
+from nvm_lsp.runner.run import Run
+from nvm_lsp.runner.scenario import CONSOLE, Scenario
+from nvm_lsp.runner.world import Call
 
 __all__ = ["line_of", "mnemonic", "to_json"]
 
@@ -114,9 +114,11 @@ def to_json(result: Run, lines: Mapping[int, int] | Assembly | None = None) -> d
             "storage": [
                 {
                     "name": scenario.abi.slot_name(change.slot),
-                    "line": _writer(result, change, where),
+                    "pc": pc,
+                    "line": None if pc is None else where(pc),
                 }
                 for change in execution.storage
+                for pc in [result.slot_writers.get((change.address, change.slot))]
             ],
         },
         "writers": [
@@ -171,14 +173,6 @@ def _call(call: Call, scenario: Scenario) -> dict[str, Any]:
         "error": call.error,
         "reason": None if call.success else scenario.abi.describe_error(call.output),
     }
-
-
-def _writer(result: Run, change: StorageChange, where: Any) -> int | None:
-    """The line that wrote a slot, if the guest itself did."""
-    if change.address != result.request.scenario.account:
-        return None
-    pc = result.slot_writers.get(change.slot)
-    return None if pc is None else where(pc)
 
 
 def _words(words: Mapping[int, int]) -> list[dict[str, str]]:

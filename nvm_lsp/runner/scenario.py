@@ -13,11 +13,15 @@ from nvm_lsp.opcodes import DEFAULT_FORK
 from nvm_lsp.runner.abi import EMPTY_ABI, Abi
 from nvm_lsp.runner.world import Account, Block, PreState, World
 
-__all__ = ["CALLER", "DEFAULT_GAS", "KERNEL_ADDRESS", "WALLET", "ForkedState", "Scenario"]
+__all__ = [
+    "CALLER", "CONSOLE", "DEFAULT_GAS", "KERNEL_ADDRESS", "WALLET", "ForkedState", "Scenario",
+]
 
 WALLET = bytes.fromhex("3a11e70000000000000000000000000000000001")
 #: Where the kernel stands in a run, unless it is deployed for real.
 KERNEL_ADDRESS = bytes.fromhex("4e57ed0000000000000000000000000000000001")
+#: Where the console convention sends its calls: the bytes of "console.log".
+CONSOLE = b"console.log".rjust(20, b"\0")
 CALLER = bytes.fromhex("ca11e00000000000000000000000000000000001")
 #: The wallet's slot that holds the verifier's address (the kernel's specification).
 VERIFIER_SLOT = 0x58A8A9223AF434080477CD2D1A2667ABA3CE9F1301007611A4D07A0AF708E65A
@@ -40,9 +44,9 @@ class Scenario:
 
     ``target`` is ``nvm`` or ``evm``; ``mode`` is how the kernel is called, ``delegatecall`` (as the
     wallet) or ``call`` (as itself). ``balance`` and ``storage`` are the wallet's. ``labels`` are
-    names of addresses, ``abi`` is what calls, logs and errors are read with. ``block_keys`` are the
-    fields of the block that were set, ``said`` those of each account; with ``forked``, the node
-    tells the others.
+    names of addresses, ``sources`` the easm files that were deployed at them, ``abi`` is what
+    calls, logs and errors are read with. ``block_keys`` are the fields of the block that were set,
+    ``said`` those of each account; with ``forked``, the node tells the others.
     """
 
     target: str = "nvm"
@@ -65,6 +69,7 @@ class Scenario:
     said: Mapping[bytes, frozenset[str]] = field(default_factory=dict)
     labels: Mapping[bytes, str] = field(default_factory=dict)
     abi: Abi = EMPTY_ABI
+    sources: Mapping[bytes, str] = field(default_factory=dict)
 
     @property
     def build(self) -> Build:

@@ -379,6 +379,9 @@ class _Reader:
             "accounts": {**self.scenario.accounts, address: account},
             "said": self._said(address, found[3], "code"),
             "labels": {address: contract.name, **self.scenario.labels},
+            "sources": self.scenario.sources
+            if contract.source is None
+            else {**self.scenario.sources, address: contract.source},
             "abi": self.scenario.abi + Abi.of(contract.abi, contract.storage),
         }
 

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TextIO
 
 from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler.loader import Loader
 from nvm_lsp.opcodes import opcode_by_code
+from nvm_lsp.runner.code_sources import CodeSources, Source, assembly_of
 from nvm_lsp.runner.guest_trace import Step
-from nvm_lsp.runner.run import Run
+from nvm_lsp.runner.run import Request, Run
+from nvm_lsp.runner.world import FrameStart
 
 __all__ = [
-    "Coverage", "Lines", "TraceWriter", "coverage", "lcov", "lcov_text", "merged", "speedscope",
+    "Coverage", "Lines", "TraceWriter", "coverage", "lcov", "lcov_text", "lines_of_code", "merged",
+    "speedscope",
 ]
 
 _JUMPI = 0x57
@@ -26,12 +30,18 @@ _JUMPI = 0x57
 
 @dataclass(frozen=True)
 class Lines:
-    """Offsets of a program as places: file, one-based line, the label and the macros around."""
+    """Offsets of a program as places: file, one-based line, the label and the macros around.
+
+    ``begin`` is where in the assembly's code the offsets begin to count.
+    """
 
     assembly: Assembly | None
+    begin: int = 0
 
     def place(self, pc: int) -> tuple[str, int] | None:
-        origin = self.assembly.source_map.origin(pc) if self.assembly is not None else None
+        if self.assembly is None:
+            return None
+        origin = self.assembly.source_map.origin(self.begin + pc)
         if origin is None:
             return None
         return origin.location.path, origin.location.span.start.line + 1
@@ -76,6 +86,28 @@ class Lines:
         return "entry", self.assembly.program.root.path, 1
 
 
+def lines_of_code(
+    request: Request, assembly: Assembly | None, loader: Loader | None
+) -> Callable[[bytes | None], Lines]:
+    """What gives the lines of the code of a frame: of None, the program's own."""
+    sources = CodeSources(request.code, request.scenario)
+    assemblies: dict[str | None, Assembly | None] = {None: assembly}
+
+    @cache
+    def find(code: bytes | None) -> Lines:
+        source = Source(None, 0) if code is None else sources.find(code)
+        if source is None:
+            return Lines(None)
+        if source.path not in assemblies:
+            assert source.path is not None
+            assemblies[source.path] = (
+                assembly_of(source.path, loader) if loader is not None else None
+            )
+        return Lines(assemblies[source.path], source.offset)
+
+    return find
+
+
 # EIP-3155 -----------------------------------------------------------------------------------------
 
 
@@ -84,13 +116,17 @@ class TraceWriter:
 
     Beside the fields of the standard each line has the source ``line`` and ``file``. Lines of the
     kernel's own steps have ``"kernel": true`` and the host's offsets; they stand before the line
-    of the guest step that they make up, whose cost is known only then. ``close`` writes the
-    summary.
+    of the guest step that they make up, whose cost is known only then. The steps of an inner frame
+    stand behind that of the call, at its ``depth``, the outermost being 1; the cost of such a call
+    is what it hands over, too. ``lines`` gives those of the code of a frame, of None for the
+    program. ``close`` writes the summary.
     """
 
-    def __init__(self, file: TextIO, lines: Lines) -> None:
+    def __init__(self, file: TextIO, lines: Callable[[bytes | None], Lines]) -> None:
         self._file = file
-        self._lines = lines
+        self._lines_of = lines
+        #: The lines of the code of each open frame.
+        self._lines = [lines(None)]
         self._guest: dict[str, Any] | None = None
         self._host: dict[str, Any] | None = None
 
@@ -99,17 +135,28 @@ class TraceWriter:
     ) -> None:
         """A guest step begins, so that the cost of the one before is known."""
         self._flush_guest(gas)
-        place = self._lines.place(pc)
-        self._guest = _line(pc, opcode, gas, stack, memory_size)
+        place = self._lines[-1].place(pc)
+        self._guest = _line(pc, opcode, gas, stack, memory_size, len(self._lines))
         if place is not None:
             self._guest["file"], self._guest["line"] = place
+
+    def entered(self, frame: FrameStart, code: bytes) -> None:
+        """The call begins that the last step makes."""
+        self._flush_guest(frame.caller_gas)
+        self._flush_host(frame.caller_gas)
+        self._lines.append(self._lines_of(code))
+
+    def left(self, gas: int) -> None:
+        """The inner frame has ended."""
+        self._flush_guest(gas)
+        self._lines.pop()
 
     def host_step(
         self, pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int
     ) -> None:
         """A step of the kernel begins."""
         self._flush_host(gas)
-        self._host = {**_line(pc, opcode, gas, stack, memory_size), "kernel": True}
+        self._host = {**_line(pc, opcode, gas, stack, memory_size, 1), "kernel": True}
 
     def close(self, run: Run) -> None:
         """Writes what is left and the summary of the run."""
@@ -145,7 +192,7 @@ class TraceWriter:
 
 
 def _line(
-    pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int
+    pc: int, opcode: int, gas: int, stack: Sequence[int | bytes], memory_size: int, depth: int
 ) -> dict[str, Any]:
     row = opcode_by_code(opcode)
     return {
@@ -157,7 +204,7 @@ def _line(
         "stack": [
             hex(word if isinstance(word, int) else int.from_bytes(word, "big")) for word in stack
         ],
-        "depth": 1,
+        "depth": depth,
         "refund": 0,
         "opName": row.name if row is not None else f"opcode {opcode:#04x} not defined",
     }

@@ -19,6 +19,7 @@ import time
 from typing import IO, Any
 
 from nvm_lsp.runner.child_process import restrict
+from nvm_lsp.runner.code_sources import CodeSources
 from nvm_lsp.runner.guest_trace import GuestRecorder
 from nvm_lsp.runner.jobs import Job, perform
 from nvm_lsp.runner.run import Request, run
@@ -81,7 +82,9 @@ def _answer(line: bytes, answers: _Answers) -> dict[str, Any]:
 
 
 def _run(request: Request, answers: _Answers) -> dict[str, Any]:
-    log = StepLog(request.log_steps) if request.log_steps else None
+    log = None
+    if request.log_steps:
+        log = StepLog(request.log_steps, request.scenario.abi.describe_log)
 
     def begun(recorder: GuestRecorder) -> None:
         recorder.log = log
@@ -89,7 +92,7 @@ def _run(request: Request, answers: _Answers) -> dict[str, Any]:
 
     answer: dict[str, Any] = {"result": to_json(run(request, begun=begun))}
     if log is not None:
-        answer["steps"] = log.to_json()
+        answer["steps"] = log.to_json(CodeSources(request.code, request.scenario))
     return answer
 
 

@@ -16,7 +16,9 @@ __all__ = [
     "Block",
     "Call",
     "Execution",
+    "Follower",
     "Frame",
+    "FrameStart",
     "Limits",
     "Log",
     "Message",
@@ -259,10 +261,30 @@ class Frame(Protocol):
         """A word of the acting account's transient storage."""
 
 
-class Watcher(Protocol):
-    """Is shown instructions of the outermost frame before they run.
+@dataclass(frozen=True, slots=True)
+class FrameStart:
+    """A call or creation from inside the run, as it begins.
 
-    ``pcs`` restricts it to some offsets; None means all of them.
+    ``depth`` is 1 for what the outermost frame calls. ``code`` is what it runs, ``data`` what it is
+    given; ``gas`` is its own, ``caller_gas`` what the caller has left beside it.
+    """
+
+    depth: int
+    kind: str
+    address: Address
+    code_address: Address
+    code: bytes
+    data: bytes
+    gas: int
+    caller_gas: int
+
+
+class Watcher(Protocol):
+    """Is shown instructions of a frame before they run: of the outermost one, unless it came from
+    `Follower.entered`.
+
+    ``pcs`` restricts it to some offsets; None means all of them. A watcher may have a ``follower``
+    (see `Follower`), too, and a backend may tell it what goes on beside these instructions.
     """
 
     @property
@@ -279,3 +301,28 @@ class Watcher(Protocol):
         self, pc: int, opcode: int, gas: int, stack: list[int | bytes], memory: bytearray
     ) -> None:
         """``stack`` is bottom first and, like ``memory``, the machine's own: not to be kept."""
+
+
+class Follower(Protocol):
+    """Is told what a run does to the state and which frames it opens, in the order of events."""
+
+    def entered(self, frame: FrameStart) -> Watcher | None:
+        """An inner frame begins. The watcher is shown its instructions, if there is one."""
+
+    def left(self, gas: int, stack: list[int | bytes], memory: bytearray, success: bool) -> None:
+        """The innermost frame has ended with so much gas left."""
+
+    def changed(self, what: str, address: Address, key: int, before: int, after: int) -> None:
+        """A word was written. ``what`` is storage, transient or balance, whose ``key`` is 0."""
+
+    def logged(self, address: Address, topics: tuple[int, ...], data: bytes) -> None:
+        """A log was written."""
+
+    def snapshot(self) -> int:
+        """Remembers this moment; `revert` is given what it gives, `commit` forgets it."""
+
+    def revert(self, snapshot: int) -> None:
+        """All that was told of the state since a snapshot is undone."""
+
+    def commit(self, snapshot: int) -> None:
+        """What was told since a snapshot stays, unless one before it is reverted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +61,16 @@ class TestRun:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The steps of a run; ``key`` says of which text and request, ``log`` is `StepLog.to_json`."""
+    """The steps of a run; ``key`` says of which text and request, ``log`` is `StepLog.to_json`.
+
+    ``labels`` are the scenario's names of addresses.
+    """
 
     key: tuple[Any, ...]
     version: int
     assembly: Assembly
     log: dict[str, Any]
+    labels: Mapping[bytes, str]
 
 
 class Runs:
@@ -278,7 +282,7 @@ class Runs:
             log = await self._server.service.steps(logged, owner=uri)
         except RunFailedError as error:
             raise JsonRpcException(str(error), REQUEST_FAILED) from error
-        trace = Trace(key, opened.version, assembly, log)
+        trace = Trace(key, opened.version, assembly, log, request.scenario.labels)
         if uri in self._server.documents.documents:
             self.traces[uri] = trace
         return trace
@@ -361,6 +365,7 @@ def _writers(result: dict[str, Any], state: dict[str, Any]) -> list[dict[str, An
 def _add_lines(result: dict[str, Any], assembly: Assembly) -> None:
     """Fills in the lines, which the worker, having no source, could not."""
     ends = [result["last"]] if result["last"] else []
-    for row in (*result["snapshots"], *result["writers"], *ends):
+    written = (row for row in result["decoded"]["storage"] if row["pc"] is not None)
+    for row in (*result["snapshots"], *result["writers"], *written, *ends):
         origin = assembly.source_map.origin(row["pc"])
         row["line"] = None if origin is None else origin.root_line + 1

@@ -168,7 +168,7 @@ def test_a_scenario_deploys_an_artifact_and_its_names_show_in_the_run() -> None:
     (call,) = document["calls"]
     assert (call["name"], call["label"], call["kind"]) == ("answer()", "oracle", "STATICCALL")
     assert int(call["output"], 16) == 42
-    assert document["decoded"]["storage"] == [{"name": "owner", "line": 19}]
+    assert document["decoded"]["storage"] == [{"name": "owner", "pc": 41, "line": 19}]
     assert document["storage"][0]["after"] == "0x2a"
 
 

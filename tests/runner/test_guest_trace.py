@@ -92,7 +92,7 @@ def test_what_wrote_a_word_is_known(profile: str) -> None:
     }
     assert lines == {0: 3, 1: 6, 2: 10, 3: 10}
     assert {slot: assembly.source_map.origin(pc).root_line
-            for slot, pc in result.slot_writers.items()} == {9: 17}
+            for (_, slot), pc in result.slot_writers.items()} == {9: 17}
 
 
 def test_only_what_a_call_gave_back_counts_as_written() -> None:

@@ -67,6 +67,38 @@ def test_the_kernels_own_steps_come_on_request(nvm: Any, tmp_path: Path) -> None
     assert sum(int(step["gasCost"], 16) for step in kernel) == used
 
 
+CALLER = """\
+#@ deploy 0x7a0170000000000000000000000000000000000a callee.easm
+    PUSH 0
+    PUSH 0
+    PUSH 0
+    PUSH 0
+    PUSH 0
+    PUSH20 0x7a0170000000000000000000000000000000000a
+    PUSH 10_000
+    CALL
+"""
+
+
+@pytest.mark.parametrize("target", ["nvm", "evm"])
+def test_steps_of_inner_frames_stand_behind_their_call(
+    nvm: Any, tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "callee.easm").write_text("    PUSH 2\n    PUSH 3\n    ADD\n    STOP\n")
+    steps = traced(nvm, tmp_path, "--target", target, source=CALLER)
+    call, *inner = steps[7:12]
+    assert [call[key] for key in ("depth", "file", "line", "opName")] == [1, "p.easm", 9, "CALL"]
+    assert [[step[key] for key in ("depth", "file", "line", "opName")] for step in inner] == [
+        [2, "callee.easm", line, name]
+        for line, name in enumerate(("PUSH1", "PUSH1", "ADD", "STOP"), 1)
+    ]
+    assert all(step["depth"] == 1 for step in steps[12:-1])
+    # As geth has it, a call costs what it hands over, too.
+    assert int(call["gasCost"], 16) >= 10_000 + 2_600
+    assert [step["gas"] for step in inner] == [hex(10_000 - gone) for gone in (0, 3, 6, 9)]
+    assert [step["gasCost"] for step in inner] == ["0x3", "0x3", "0x3", "0x0"]
+
+
 def test_a_trace_says_how_a_run_failed(nvm: Any, tmp_path: Path) -> None:
     steps = traced(nvm, tmp_path, source="PUSH1 1\nADD\n")
     assert [step.get("opName") for step in steps] == ["PUSH1", "ADD", None]
