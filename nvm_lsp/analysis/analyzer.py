@@ -157,14 +157,31 @@ class Analysis:
 
     def find(self, codes: frozenset[int]) -> Iterator[tuple[Block, Instruction]]:
         """The instructions with one of these opcodes that are known to be reached, in order."""
+        holding = self._blocks_with
+        found = [holding[code] for code in codes if code in holding]
+        blocks = found[0] if len(found) == 1 else sorted(
+            set().union(*found), key=lambda block: block.start
+        )
+        for block in blocks:
+            assert block.summary is not None
+            for step in block.summary.steps:
+                if step.code in codes:
+                    yield block, Instruction(
+                        block.start + step.offset, opcode_by_code(step.code), step
+                    )
+
+    @cached_property
+    def _blocks_with(self) -> dict[int, list[Block]]:
+        """The blocks that are entered, by the opcodes that are in them: rules ask for few."""
+        found: dict[int, list[Block]] = {}
         for block in self.blocks():
-            summary = block.summary
-            if summary is not None and not summary.codes.isdisjoint(codes):
-                for step in summary.steps:
-                    if step.code in codes:
-                        yield block, Instruction(
-                            block.start + step.offset, opcode_by_code(step.code), step
-                        )
+            assert block.summary is not None
+            for code in block.summary.codes:
+                if code in found:
+                    found[code].append(block)
+                else:
+                    found[code] = [block]
+        return found
 
     def constant(self, block: Block, value: Value | None) -> int | None:
         """The constant that a value of a block is on every way there, None if it is none."""

@@ -194,13 +194,13 @@ class _Follower:
         self.callers: dict[int, dict[object, int]] = {}
         self.growing: set[int] = set()
         self.pending: deque[tuple[int, object]] = deque()
+        self.waiting: set[tuple[int, object]] = set()  # the same, to ask
         self.targets: defaultdict[int, set[int]] = defaultdict(set)
         self.bad: dict[int, set[int]] = {}
         self.unresolved: set[int] = set()
         self.underflows: dict[int, dict[object, Fault]] = {}
         self.overflows: dict[int, dict[object, Fault]] = {}
         self.summaries: dict[int, Summary] = {}
-        self.branches: dict[int, _Branch] = {}
 
     def follow(self) -> ControlFlow:
         if self.code:
@@ -218,9 +218,10 @@ class _Follower:
         )
 
     def _work(self) -> None:
-        pending = self.pending
+        pending, waiting = self.pending, self.waiting
         while pending and self.budget > 0:
-            start, key = pending.popleft()
+            start, key = entry = pending.popleft()
+            waiting.remove(entry)
             self._run(start, key, self.states[start][key])
 
     def _enter(self, start: int, words: tuple[Word, ...], exact: bool, via: State | None) -> None:
@@ -242,7 +243,7 @@ class _Follower:
                 new = states[key] = State(start, words, exact, via)
                 if via is not None:
                     via.leads_to[new] = None
-                self.pending.append((start, key))
+                self._wait(start, key)
                 return
         old = states[key]
         if via is not None:
@@ -253,7 +254,13 @@ class _Follower:
         joined, same = _join(old, words, exact, start)
         if not same:
             old.words, old.exact = joined
-            self.pending.append((start, key))
+            self._wait(start, key)
+
+    def _wait(self, start: int, key: object) -> None:
+        entry = (start, key)
+        if entry not in self.waiting:
+            self.waiting.add(entry)
+            self.pending.append(entry)
 
     def _run(self, start: int, key: object, state: State) -> None:
         end = self.spans[start]
@@ -292,7 +299,7 @@ class _Follower:
         taken = fallen = out
         may_jump, may_fall = ends != "fall", ends != "jump"
         if ends == "jumpi":
-            branch = self._branch(start, summary)
+            branch = _branch_of(summary)
             if branch.condition is not None:
                 known = self._constants(branch.condition, words)
                 may_jump = known != 0
@@ -310,12 +317,6 @@ class _Follower:
         if may_fall and end in self.spans:
             self.targets[start].add(end)
             self._enter(end, fallen, exact, state)
-
-    def _branch(self, start: int, summary: Summary) -> _Branch:
-        branch = self.branches.get(start)
-        if branch is None:
-            branch = self.branches[start] = _branch_of(summary)
-        return branch
 
     def _made(self, value: Result, words: tuple[Word, ...], start: int) -> Word:
         """What a result is outside of its block: constants, or the identity of its instruction."""
@@ -345,15 +346,18 @@ class _Follower:
             self.bad.setdefault(start, set()).update(destinations)
 
     def _block(self, start: int, complete: bool) -> Block:
-        states = tuple(self.states.get(start, {}).values())
+        states = tuple(self.states.get(start, _NO_STATES).values())
+        targets, bad = self.targets.get(start, ()), self.bad.get(start, ())
+        under, over = self.underflows.get(start), self.overflows.get(start)
         return Block(
             start, self.spans[start], self.summaries.get(start), states,
-            tuple(sorted(self.targets.get(start, ()))), bool(states) or not complete,
-            start in self.unresolved, tuple(sorted(self.bad.get(start, ()))),
-            tuple(self.underflows.get(start, {}).values()),
-            tuple(self.overflows.get(start, {}).values()),
+            tuple(sorted(targets) if len(targets) > 1 else targets),
+            bool(states) or not complete, start in self.unresolved, tuple(sorted(bad)),
+            tuple(under.values()) if under else (), tuple(over.values()) if over else (),
         )
 
+
+_NO_STATES: dict[object, State] = {}
 
 #: Words of a stack, counted from its top, and the constants that they are.
 _Facts = tuple[tuple[int, int], ...]
@@ -372,6 +376,7 @@ class _Branch(NamedTuple):
     if_not: _Facts
 
 
+@lru_cache(maxsize=16_384)
 def _branch_of(summary: Summary) -> _Branch:
     condition = summary.steps[-1].inputs[1]
     may_be_known = type(condition) is not Result or condition.depth > 0

@@ -140,14 +140,14 @@ class Pictures:
 
     def check(self) -> list[Mismatch]:
         """All stack comments that are wrong, in order of their instructions."""
+        end = 0
         for pc in sorted(self.comments):
-            self._of(pc)
+            if pc >= end:
+                block = self.flow.block_of(pc)
+                if block is not None:
+                    end = block.end
+                    self._run(block)
         return sorted(self.mismatches, key=lambda mismatch: mismatch.pc)
-
-    def _of(self, pc: int) -> None:
-        block = self.flow.block_of(pc)
-        if block is not None:
-            self._run(block)
 
     def _keep(self, pc: int) -> None:
         """Makes the pictures of the block that an instruction belongs to."""
@@ -209,6 +209,8 @@ class Pictures:
     def _entry(self, block: Block) -> tuple[list[Named], bool]:
         """The stack that all ways into a block have in common, bottom first."""
         states = block.states
+        if len(states) == 1:
+            return [self._word(word) for word in states[0].words], states[0].exact
         height = min(len(state.words) for state in states)
         exact = all(state.exact and len(state.words) == height for state in states)
         first = states[0].words[len(states[0].words) - height :]
@@ -245,8 +247,11 @@ class Pictures:
         if isinstance(word, frozenset):
             return Named(" | ".join(self._constant(value) for value in sorted(word))[:_LONGEST])
         if word >= 0:
-            return Named(self._constant(word), word)
-        if word % 2 and word not in self._values:
+            return Named((self._constant, word), word)
+        known = self._values.get(word)
+        if known is not None:
+            return known
+        if word % 2:
             block = self.flow.block_of(-(word + 1) // 2)
             if block is not None:
                 self._run(block)
@@ -271,7 +276,7 @@ class Pictures:
             if value is None and all(word.value is not None for word in taken):
                 value = fold(row.code, *[word.value for word in taken if word.value is not None])
             if value is not None:
-                return Named(self._constant(value), value, pc)
+                return Named((self._constant, value), value, pc)
         return Named((self._text, pc, row, taken), value, pc)
 
     def _text(self, pc: int, row: Opcode, taken: list[Named]) -> str:

@@ -47,44 +47,45 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     analysis = context.analysis
     if b"\x55" not in context.assembly.bytecode:
         return
-    stores = {
-        block.start: [(i.pc, analysis.constant(block, i.step.inputs[0]))
-                      for i in analysis.instructions(block) if i.step.code == _SSTORE]
-        for block in analysis.blocks()
-    }
-    if not any(stores.values()):
+    calls = list(analysis.find(_CALLS))
+    if not calls:
         return
-    for block in analysis.blocks():
-        for instruction in analysis.instructions(block):
-            step = instruction.step
-            if step.code not in _CALLS or len(step.inputs) < 2:
-                continue
-            gas = analysis.constant(block, step.inputs[0])
-            address = analysis.constant(block, step.inputs[1])
-            if (gas is not None and gas <= _STIPEND) or (
-                address is not None and address <= _LAST_PRECOMPILE
-            ):
-                continue
-            locks = {key for found in stores.values() for pc, key in found if pc < instruction.pc}
-            after = next(
-                (pc for pc, key in _after(context, block, instruction.pc, stores)
-                 if key is None or key not in locks),
-                None,
+    stores: dict[int, list[tuple[int, int | None]]] = {}
+    for block, instruction in analysis.find(frozenset({_SSTORE})):
+        key = analysis.constant(block, instruction.step.inputs[0])
+        stores.setdefault(block.start, []).append((instruction.pc, key))
+    if not stores:
+        return
+    for block, instruction in calls:
+        step = instruction.step
+        if len(step.inputs) < 2:
+            continue
+        gas = analysis.constant(block, step.inputs[0])
+        address = analysis.constant(block, step.inputs[1])
+        if (gas is not None and gas <= _STIPEND) or (
+            address is not None and address <= _LAST_PRECOMPILE
+        ):
+            continue
+        locks = {key for found in stores.values() for pc, key in found if pc < instruction.pc}
+        after = next(
+            (pc for pc, key in _after(block, instruction.pc, stores)
+             if key is None or key not in locks),
+            None,
+        )
+        if after is not None and instruction.row is not None:
+            yield from context.at(
+                RULE.kind, instruction.pc,
+                f"{instruction.row.name} before a write to storage: the callee can come back",
+                "write storage first, or take a lock",
+                related=context.place(after, "written here"),
             )
-            if after is not None and instruction.row is not None:
-                yield from context.at(
-                    RULE.kind, instruction.pc,
-                    f"{instruction.row.name} before a write to storage: the callee can come back",
-                    "write storage first, or take a lock",
-                    related=context.place(after, "written here"),
-                )
 
 
 def _after(
-    context: LintContext, block: Block, pc: int, stores: dict[int, list[tuple[int, int | None]]]
+    block: Block, pc: int, stores: dict[int, list[tuple[int, int | None]]]
 ) -> Iterator[tuple[int, int | None]]:
     """The writes to storage that can follow an instruction, with their keys."""
-    yield from (found for found in stores[block.start] if found[0] > pc)
+    yield from (found for found in stores.get(block.start, ()) if found[0] > pc)
     seen: set[State] = set()
     work = [after for state in block.states for after in state.leads_to]
     while work:

@@ -34,7 +34,11 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     ranges = {start for start, _ in context.assembly.data_ranges}
     for block in analysis.blocks():
         summary = block.summary
-        if summary is None or not summary.steps or analysis.is_data(block.start):
+        if summary is None or not summary.steps:
+            continue
+        if not ranges and (block.end < len(code) or summary.ends not in ("fall", "jumpi")):
+            continue
+        if analysis.is_data(block.start):
             continue
         if len(block.underflows) == len(block.states) or len(block.overflows) == len(block.states):
             continue  # it does not come that far

@@ -36,14 +36,12 @@ def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hoo
     analysis = context.analysis
     if not analysis.is_certain or b"\x55" not in context.assembly.bytecode:
         return
-    fine = may_end_well(context)
-    for block in analysis.blocks():
-        if block.start in fine:
-            continue
-        for instruction in analysis.instructions(block):
-            if instruction.step.code == _SSTORE:
-                yield from context.at(
-                    RULE.kind, instruction.pc,
-                    "this write to storage is undone: every way from here reverts",
-                    "check first, then write",
-                )
+    stores = list(analysis.find(frozenset({_SSTORE})))
+    fine = may_end_well(context) if stores else frozenset()
+    for block, instruction in stores:
+        if block.start not in fine:
+            yield from context.at(
+                RULE.kind, instruction.pc,
+                "this write to storage is undone: every way from here reverts",
+                "check first, then write",
+            )
