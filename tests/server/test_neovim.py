@@ -30,9 +30,12 @@ done:
 """
 
 
-def _setup() -> str:
+def _setup(neovim: str) -> str:
     """What the help tells users of this Neovim to write, but for the program's place."""
-    block = re.search(r"Neovim 0\.7.*?init\.lua:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
+    said = subprocess.run([neovim, "--version"], capture_output=True, text=True, check=True).stdout
+    version = tuple(map(int, re.match(r"NVIM v(\d+)\.(\d+)", said).groups()))
+    title = "0.11 and later" if version >= (0, 11) else "0.7 to 0.10"
+    block = re.search(rf"Neovim {title},.*?init\.lua:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
     assert "{ 'nvm-lsp', 'serve' }" in block
     return block.replace(
         "{ 'nvm-lsp', 'serve' }", f"{{ '{sys.executable}', '-m', 'nvm_lsp', 'serve' }}"
@@ -48,7 +51,7 @@ def test_a_session_of_neovim(tmp_path):
     program.write_text(PROGRAM, encoding="utf-8")
     result = tmp_path / "result.json"
     setup = tmp_path / "setup.lua"
-    setup.write_text(_setup(), encoding="utf-8")
+    setup.write_text(_setup(neovim), encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(

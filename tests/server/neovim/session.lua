@@ -4,6 +4,8 @@ vim.opt.swapfile = false
 vim.opt.shada = ''
 
 local result = {}
+local get_clients = vim.lsp.get_clients or vim.lsp.get_active_clients
+local is_list = vim.islist or vim.tbl_islist
 
 local function finish()
   local file = io.open(vim.env.RESULT, 'w')
@@ -30,8 +32,8 @@ local ok, problem = pcall(function()
   dofile(vim.env.SETUP)
   vim.cmd('edit ' .. vim.env.PROGRAM)
   local buffer = vim.api.nvim_get_current_buf()
-  wait_for('the client to start', function() return #vim.lsp.get_active_clients() == 1 end)
-  local client = vim.lsp.get_active_clients()[1].id
+  wait_for('the client to start', function() return #get_clients() == 1 end)
+  local client = get_clients()[1].id
 
   local function lines() return vim.api.nvim_buf_get_lines(buffer, 0, -1, true) end
 
@@ -81,7 +83,7 @@ local ok, problem = pcall(function()
   result.hover = hover.contents.value
 
   local definition = ask('textDocument/definition', at(6, 11))
-  local place = vim.tbl_islist(definition) and definition[1] or definition
+  local place = is_list(definition) and definition[1] or definition
   result.definition = (place.range or place.targetSelectionRange).start.line
 
   params = at(6, 11)
