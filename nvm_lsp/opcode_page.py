@@ -25,6 +25,7 @@ def opcode_page(row: Opcode) -> str:
         f"- since: {row.since}",
     ]
     if row.immediate_size:
-        lines.insert(5, f"- {row.immediate_size} bytes of push data follow")
+        size = row.immediate_size
+        lines.insert(5, f"- {size} byte{'s' * (size != 1)} of push data follow{'s' * (size == 1)}")
     lines.append(f"- on the NestedVM: {row.nvm or 'as in the EVM; interpretation costs extra gas'}")
     return "\n".join(lines)

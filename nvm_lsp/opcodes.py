@@ -43,8 +43,8 @@ class Opcode:
 
     ``inputs`` and ``outputs`` name stack words, top first. ``gas`` is the part of the cost that
     does not depend on operands or on the state, in gas, under the rules of Paris and later;
-    ``gas_note`` says what comes on top of it. ``nvm`` says what differs for a guest of the
-    NestedVM, and is empty where nothing does.
+    ``gas_note`` goes on from it: what comes on top, or instead. ``nvm`` says what differs for a
+    guest of the NestedVM, and is empty where nothing does.
     """
 
     code: int
@@ -142,8 +142,8 @@ def _rows() -> Iterable[tuple[str, Iterable[_Row]]]:
     """Groups of rows: code, name, inputs, outputs, gas, since, summary, gas note, NestedVM note."""
     f, b, c = "frontier", "byzantium", "constantinople"
     mem = "memory expansion"
-    words = "3 gas a word, memory expansion"
-    account = "100 for a warm, 2600 for a cold account"
+    words = "3 more a word, memory expansion"
+    account = "2600 instead for a cold account"
     yield (
         "control",
         [
@@ -171,7 +171,7 @@ def _rows() -> Iterable[tuple[str, Iterable[_Row]]]:
             (0xFF, "SELFDESTRUCT", "beneficiary", "", 5000, f,
              "Sends the balance to beneficiary and ends execution; deletes the account only in "
              "the transaction that created it (EIP-6780).",
-             "2600 for a cold beneficiary, 25000 for a new one",
+             "2600 more for a cold beneficiary, 25000 more for a new one",
              "Reverts: a guest must not destroy the wallet it acts for."),
         ],
     )
@@ -192,7 +192,7 @@ def _rows() -> Iterable[tuple[str, Iterable[_Row]]]:
             (0x09, "MULMOD", "a, b, n", "(a * b) % n", 8, f,
              "Product in unbounded integers, then modulo n; 0 if n is 0.", "", ""),
             (0x0A, "EXP", "a, exponent", "a ** exponent", 10, f, "Power modulo 2^256.",
-             "50 a byte of the exponent", ""),
+             "50 more a byte of the exponent", ""),
             (0x0B, "SIGNEXTEND", "b, x", "y", 5, f,
              "Extends the sign of x from byte b (0 is the least significant).", "", ""),
         ],
@@ -222,7 +222,7 @@ def _rows() -> Iterable[tuple[str, Iterable[_Row]]]:
         "hashing",
         [
             (0x20, "KECCAK256", "offset, size", "hash", 30, f,
-             "Keccak-256 of memory[offset:offset+size].", "6 gas a word, memory expansion", ""),
+             "Keccak-256 of memory[offset:offset+size].", "6 more a word, memory expansion", ""),
         ],
     )
     yield (
@@ -295,9 +295,9 @@ def _rows() -> Iterable[tuple[str, Iterable[_Row]]]:
             (0x53, "MSTORE8", "offset, value", "", 3, f,
              "Writes the least significant byte of value to memory.", mem, ""),
             (0x54, "SLOAD", "key", "value", 100, f, "Word of storage at key.",
-             "100 for a warm, 2100 for a cold slot", "Reads the wallet's storage."),
+             "2100 instead for a cold slot", "Reads the wallet's storage."),
             (0x55, "SSTORE", "key, value", "", 100, f, "Writes a word to storage.",
-             "100 to 20000 by original and current value, 2100 more for a cold slot, refunds",
+             "up to 20000 by original and current value, 2100 more for a cold slot, refunds",
              "Writes the wallet's storage. With the verifier build, its slots are guarded."),
             (0x59, "MSIZE", "", "size", 2, f,
              "Size of the memory touched so far, in bytes, a multiple of 32.", "",
@@ -315,22 +315,22 @@ def _rows() -> Iterable[tuple[str, Iterable[_Row]]]:
         [
             (0xF0, "CREATE", "value, offset, size", "address", 32000, f,
              "Creates a contract from init code in memory; 0 on failure.",
-             "2 a word of init code, memory expansion, the deployment's own cost",
+             "2 more a word of init code, memory expansion, the deployment's own cost",
              "With the verifier build it must be approved first."),
             (0xF1, "CALL", "gas, address, value, args_offset, args_size, ret_offset, ret_size",
              "success", 100, f, "Calls an account.",
-             account + ", 9000 with value, 25000 for a new account, memory expansion",
+             account + ", 9000 more with value, 25000 more for a new account, memory expansion",
              "With the verifier build it must be approved first."),
             (0xF2, "CALLCODE", "gas, address, value, args_offset, args_size, ret_offset, ret_size",
              "success", 100, f, "Runs another account's code in this one's context. Deprecated.",
-             account + ", 9000 with value, memory expansion", "Reverts."),
+             account + ", 9000 more with value, memory expansion", "Reverts."),
             (0xF4, "DELEGATECALL", "gas, address, args_offset, args_size, ret_offset, ret_size",
              "success", 100, "homestead",
              "Runs another account's code in this one's context, keeping caller and value.",
              account + ", memory expansion", "With the verifier build it must be approved first."),
             (0xF5, "CREATE2", "value, offset, size, salt", "address", 32000, c,
              "Creates a contract at an address derived from salt and init code; 0 on failure.",
-             "8 a word of init code, memory expansion, the deployment's own cost",
+             "8 more a word of init code, memory expansion, the deployment's own cost",
              "With the verifier build it must be approved first."),
             (0xFA, "STATICCALL", "gas, address, args_offset, args_size, ret_offset, ret_size",
              "success", 100, b, "Calls an account, which cannot change the state.",
@@ -369,7 +369,7 @@ def _rows() -> Iterable[tuple[str, Iterable[_Row]]]:
              ", ".join(["offset", "size", *(f"topic{i + 1}" for i in range(n))]), "",
              375 * (n + 1), f,
              f"Logs memory[offset:offset+size] with {n} topic{'' if n == 1 else 's'}.",
-             "8 gas a byte, memory expansion", "")
+             "8 more a byte, memory expansion", "")
             for n in range(5)
         ],
     )

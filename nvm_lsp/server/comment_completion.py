@@ -19,13 +19,14 @@ from nvm_lsp.server.path_completion import Files, paths
 from nvm_lsp.server.scenario_keys import forms, values_of
 from nvm_lsp.syntax import parse_line
 
-__all__ = ["in_comment"]
+__all__ = ["MARKERS", "OUTCOME_MEANING", "PROBES", "in_comment"]
 
 _PATH_KEYS = {
     "scenario": (".toml",), "abi": (".json",), "deploy": (".easm", ".json", ".hex", ".bin"),
     "matches": (".hex", ".bin", ".json"),
 }
-_PROBES = (
+#: Forms of probes with their meaning, and as snippets.
+PROBES = (
     ("stack", "the whole stack, top first", None),
     ("stack[0]", "a word of the stack; 0 is the top", "stack[${1:0}]"),
     ("mem[0:32]", "bytes of the guest's memory", "mem[${1:0}:${2:32}]"),
@@ -47,14 +48,15 @@ _OUTCOME_FORMS = {
     "halt": '"${1:cause}"',
     "limit": '"${1:limit}"',
 }
-_OUTCOME_MEANING = {
+OUTCOME_MEANING = {
     "return": "the run returns, perhaps with this data",
     "stop": "the run stops without data",
     "revert": "the run reverts, perhaps with this reason or data",
     "halt": "the run halts: out of gas, bad jump, …",
     "limit": "the run meets a limit of ours: time, memory, …",
+    "log": "a log with these topics, `_` for any",
 }
-_MARKERS = (
+MARKERS = (
     ("#@", "scenario: what a run starts from", "#@ "),
     ("#?", "probe: a value shown here after a run", "#? "),
     ("#=", "expectation: what `nvm-lsp test` checks", "#= "),
@@ -93,7 +95,7 @@ def in_comment(
 
 
 def _markers() -> Iterator[Item]:
-    for label, detail, text in _MARKERS:
+    for label, detail, text in MARKERS:
         snippet = text if "$" in text else None
         yield Item(
             label, Kind.KEYWORD, detail, insert=label if snippet else text, snippet=snippet, rank=1
@@ -137,7 +139,7 @@ def _names(assembly: Assembly) -> Iterator[Item]:
 
 
 def _probes(assembly: Assembly) -> Iterator[Item]:
-    for label, detail, snippet in _PROBES:
+    for label, detail, snippet in PROBES:
         yield Item(label, Kind.PROPERTY, detail, snippet=snippet, rank=0)
     yield from _names(assembly)
 
@@ -147,11 +149,11 @@ def _expectations(body: str, assembly: Assembly) -> Iterator[Item]:
         for outcome in OUTCOMES:
             text = _OUTCOME_FORMS.get(outcome)
             yield Item(
-                outcome, Kind.KEYWORD, _OUTCOME_MEANING[outcome], rank=0,
+                outcome, Kind.KEYWORD, OUTCOME_MEANING[outcome], rank=0,
                 snippet=None if text is None else f"{outcome} {text}",
             )
         yield Item(
-            "log", Kind.KEYWORD, "a log with these topics, `_` for any", rank=0,
+            "log", Kind.KEYWORD, OUTCOME_MEANING["log"], rank=0,
             snippet="log ${1:_} data ${2:0x}",
         )
     yield from _probes(assembly)

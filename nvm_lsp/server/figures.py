@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nvm_lsp.analysis.analyzer import analyze
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import Target, definitions, occurrences, structure
-from nvm_lsp.opcodes import instruction_set
+from nvm_lsp.opcodes import instruction_set, opcode_by_code
 from nvm_lsp.server.names import distinct_contexts, macro_uses, uses
 from nvm_lsp.server.stack_hover import program_cost
-from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["Subject", "figures", "subjects"]
+__all__ = ["Subject", "effect_of", "figures", "subjects", "uses_of_macro"]
 
 _SIZE_LIMIT = 24_576  # EIP-170
 
@@ -80,9 +79,8 @@ def _of_program(assembly: Assembly) -> list[str]:
 def _of_macro(assembly: Assembly, name: str) -> list[str]:
     """Bytes and gas of a macro's first use outside of macros, where there is one."""
     rows = instruction_set(assembly.fork).by_code
-    for place in _uses_of_macro(assembly, name):
-        line = place.span.start.line
-        items = list(assembly.source_map.line_items(place.path, line))
+    for path, line, _ in uses_of_macro(assembly, name):
+        items = list(assembly.source_map.line_items(path, line))
         if not items:
             continue
         size = sum(length for _, length, _ in items)
@@ -96,13 +94,30 @@ def _of_macro(assembly: Assembly, name: str) -> list[str]:
     return []
 
 
-def _uses_of_macro(assembly: Assembly, name: str) -> Iterator[Location]:
+def uses_of_macro(assembly: Assembly, name: str) -> Iterator[tuple[str, int, t.MacroUse]]:
+    """The lines that use a macro: path, line, statement."""
     for context in distinct_contexts(assembly):
         for found in occurrences(context.tree, Target(name, True, None)):
             statement = context.tree.line(found.line).statement
             if isinstance(statement, t.MacroUse):
-                span = Span.of_line(found.line, found.start, found.end)
-                yield Location(context.path, span)
+                yield context.path, found.line, statement
+
+
+def effect_of(
+    assembly: Assembly, items: Iterable[tuple[int, int, bool]]
+) -> tuple[int, int] | None:
+    """The words that straight code takes from the stack and leaves there, None where it may jump.
+
+    ``items`` are offset, size, and whether it is data.
+    """
+    lowest = height = 0
+    for pc, _, is_data in items:
+        row = opcode_by_code(assembly.bytecode[pc]) if pc < len(assembly.bytecode) else None
+        if is_data or row is None or row.ends_execution or row.name in ("JUMP", "JUMPI"):
+            return None
+        lowest = min(lowest, height - len(row.inputs))
+        height += len(row.outputs) - len(row.inputs)
+    return -lowest, height - lowest
 
 
 def _of_block(assembly: Assembly, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nvm_lsp.runner.scenario_reader import KEYS
 
-__all__ = ["describe_key", "forms", "schema", "values_of"]
+__all__ = ["describe_key", "describe_value", "forms", "schema", "values_of"]
 
 #: How a ``#@`` line is written where a key's text has more than one part.
 _FORMS = {
@@ -24,6 +24,26 @@ _FORMS = {
     "abi": "abi PATH",
     "matches": "matches FILE",
     "calldata": "calldata 0x…",
+}
+
+#: What the words mean that a key's text may be made of.
+_MEANINGS = {
+    "kernel": {
+        "table": "profile that dispatches over a jump table in memory; the default",
+        "threaded": "profile without a table, which costs less gas",
+        "verifier": "shows each call and creation to a verifier contract, which must approve it",
+        "debug": "emits each instruction to `console.log`, which local nodes show",
+        "strict-jumpdest": "refuses jumps to a JUMPDEST byte inside of push data",
+        "delegatecall-only": "refuses to run unless called by DELEGATECALL",
+    },
+    "target": {
+        "nvm": "the program is a guest on the NestedVM",
+        "evm": "the program is a plain contract on the EVM",
+    },
+    "mode": {
+        "delegatecall": "a wallet delegates to the NestedVM, so the guest acts as the wallet",
+        "call": "the NestedVM is called, so the guest acts as the NestedVM",
+    },
 }
 
 
@@ -45,6 +65,12 @@ def describe_key(key: str) -> str:
     listed = f"\n\nOne of: {', '.join(f'`{word}`' for word in choices)}" if choices else ""
     default = f"\n\nDefault: `{found['default']}`" if "default" in found else ""
     return f"`#@ {forms(key)}`\n\n{text}{listed}{default}"
+
+
+def describe_value(key: str, word: str) -> str:
+    """What a word of a key's text means, in Markdown; nothing where the text is free."""
+    meaning = _MEANINGS.get(key, {}).get(word)
+    return "" if meaning is None else f"**{word}** {meaning}"
 
 
 def forms(key: str) -> str:

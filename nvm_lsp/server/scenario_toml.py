@@ -30,6 +30,7 @@ __all__ = [
     "is_scenario_file",
     "scenario_diagnostics",
     "toml_diagnostics",
+    "toml_hover",
 ]
 
 _MOST_PROGRAMS = 200
@@ -143,6 +144,39 @@ def _values(value: dict[str, Any], before: str) -> Iterator[Item]:
         found = _resolved(form)
         for word in (*found.get("enum", ()), *found.get("items", {}).get("enum", ())):
             yield Item(word, Kind.ENUM_MEMBER, insert=word if quoted else f'"{word}"')
+
+
+# Hover --------------------------------------------------------------------------------------------
+
+
+def toml_hover(lines: Sequence[str], position: Position) -> tuple[int, int, str] | None:
+    """What the key or table under the cursor means: start, end and Markdown."""
+    line = lines[position.line].rstrip("\r\n") if position.line < len(lines) else ""
+    table = _TABLE.match(line)
+    if table is not None:
+        start, end = table.span("name")
+        owner, _, key = table["name"].rpartition(".")
+    else:
+        value = _VALUE.match(line)
+        if value is None:
+            return None
+        start, end = value.span("key")
+        owner, key = _table_at(lines, position.line), value["key"]
+    if not start <= position.column <= end:
+        return None
+    key = key.strip("\"'")
+    # Those of a case mean what they mean outside, and say so there.
+    known = {**schema()["properties"].get(key, {}), **_properties(owner).get(key, {})}
+    found = _resolved(known if key in _properties(owner) else {})
+    text = found.get("description", "")
+    return (start, end, f"**{key}**\n\n{text}{_facts(found)}") if text else None
+
+
+def _facts(found: Mapping[str, Any]) -> str:
+    """The choices and the default of a key."""
+    words = found.get("enum", ())
+    listed = f"\n\nOne of: {', '.join(f'`{word}`' for word in words)}" if words else ""
+    return listed + (f"\n\nDefault: `{found['default']}`" if "default" in found else "")
 
 
 # Diagnostics --------------------------------------------------------------------------------------

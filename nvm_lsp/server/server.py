@@ -604,9 +604,11 @@ def _is_passed_over(server: NvmServer, feature: Feature, params: Any) -> bool:
     opened = server.documents.documents.get(item.uri) if item is not None else None
     if opened is None:
         return False
-    # Scenarios in TOML are completed and checked; a formatter for programs would ruin them.
+    # Scenarios in TOML are completed, explained and checked; a formatter for programs would ruin
+    # them.
     is_program = not opened.uri.lower().endswith(".toml")
-    return opened.too_large or not (is_program or feature.method == lsp.TEXT_DOCUMENT_COMPLETION)
+    for_both = (lsp.TEXT_DOCUMENT_COMPLETION, lsp.TEXT_DOCUMENT_HOVER)
+    return opened.too_large or not (is_program or feature.method in for_both)
 
 
 def _add_command(server: NvmServer, command: Command) -> None:

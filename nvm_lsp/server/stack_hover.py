@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nvm_lsp.analysis.analyzer import Analysis, analyze
-from nvm_lsp.analysis.gas import Gas
+from nvm_lsp.analysis.gas import Gas, instruction_gas
 from nvm_lsp.analysis.pictures import Picture
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.server.stack_comment_edits import picture_text
 
-__all__ = ["is_ready", "prepare", "program_cost", "stack_page"]
+__all__ = ["has_flow", "is_ready", "prepare", "program_cost", "stack_page"]
 
 #: Bytes of a program that is analysed at once.
 _SHORT = 1_024
@@ -28,10 +28,10 @@ def is_ready(assembly: Assembly) -> bool:
     """Whether asking for stacks and gas is quick."""
     if len(assembly.bytecode) <= _SHORT:
         return True
-    return _has_flow(assembly) and _COST in assembly.__dict__
+    return has_flow(assembly) and _COST in assembly.__dict__
 
 
-def _has_flow(assembly: Assembly) -> bool:
+def has_flow(assembly: Assembly) -> bool:
     """Whether stacks alone are quick, as they are once the rules have run."""
     known = analyze(assembly).__dict__.keys()
     return len(assembly.bytecode) <= _SHORT or {"flow", "comments"} <= known
@@ -54,9 +54,14 @@ def program_cost(assembly: Assembly) -> Gas:
 
 
 def stack_page(assembly: Assembly, line: int) -> str:
-    """The stack around a line of the root file; nothing where no execution comes."""
-    if not assembly.ok or not _has_flow(assembly):
-        return ""
+    """The stack around a line of the root file, below a rule; nothing where nothing is known."""
+    found = "  \n".join(_around(assembly, line))
+    return f"\n\n---\n\n{found}" if found else ""
+
+
+def _around(assembly: Assembly, line: int) -> Iterator[str]:
+    if not assembly.ok or not has_flow(assembly):
+        return
     pcs = [
         pc
         for pc, size, is_data in assembly.source_map.line_items(assembly.program.root.path, line)
@@ -66,17 +71,44 @@ def stack_page(assembly: Assembly, line: int) -> str:
     if not pcs:
         pcs, where = list(_first_use(assembly, line)), "in its first use: "
     if not pcs:
-        return ""
+        return
     analysis = analyze(assembly)
     before, after = analysis.before(pcs[0]), analysis.after(pcs[-1])
     if before is None:
-        return "\n\nNo execution comes here."
-    parts = [f"\n\n{where}stack before `{picture_text(before)}`"]
+        yield _why_not(analysis, pcs[0])
+        return
+    yield f"{where}stack before `{picture_text(before)}`"
     if after is not None:
-        parts.append(f"stack after `{picture_text(after)}`")
+        yield f"stack after `{picture_text(after)}`"
     if len(pcs) == 1:
-        parts += _inputs(analysis, pcs[0], before)
-    return "\n\n".join(parts)
+        yield from _inputs(analysis, pcs[0], before)
+        yield from _cost(analysis, pcs[0])
+
+
+def _why_not(analysis: Analysis, pc: int) -> str:
+    """Why there is no stack at an instruction."""
+    block = analysis.flow.block_of(pc)
+    if block is not None and block.states and block.underflow is not None:
+        if block.underflow == pc:
+            row = opcode_by_code(analysis.flow.code[pc])
+            taken = len(row.inputs) if row is not None else 0
+            words = f"{taken} word{'s' * (taken != 1)}"
+            return f"The stack underflows here: it has less than the {words} that are needed."
+        if block.underflow < pc:
+            return "No execution comes here: the stack underflows before."
+    if not analysis.is_certain:
+        return "No way here is known; not all jumps are."
+    return "No execution comes here."
+
+
+def _cost(analysis: Analysis, pc: int) -> Iterator[str]:
+    """What an instruction costs here, where that depends on its operands or on the state."""
+    block = analysis.flow.block_of(pc)
+    for instruction in analysis.instructions(block) if block is not None else ():
+        if instruction.pc == pc:
+            gas = instruction_gas(instruction.step, analysis.assembly.fork)
+            if gas.dynamic and (gas.most is None or gas.most > gas.least):
+                yield f"here {gas} gas: {', '.join(gas.dynamic)}"
 
 
 def _first_use(assembly: Assembly, line: int) -> Iterator[int]:

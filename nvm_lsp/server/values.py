@@ -18,7 +18,7 @@ from nvm_lsp.assembler.layout import undefined_name
 from nvm_lsp.opcodes import FORKS
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["ProgramNames", "number_forms", "value_of"]
+__all__ = ["ProgramNames", "number_page", "value_of"]
 
 _SHORTEST_TEXT = 3
 _LEAST_WEI = 10**8
@@ -62,30 +62,56 @@ def value_of(expression: t.Expression, assembly: Assembly) -> int | bytes | None
         return None
 
 
-def number_forms(value: int, signatures: Iterable[str] = ()) -> Iterator[str]:
-    """A word in the forms that it may be meant in, as Markdown; hexadecimal and decimal first.
+def number_page(value: int, signatures: Iterable[str] = ()) -> str:
+    """A word in the forms that it may be meant in, as Markdown: digits, and below what they mean.
 
     ``signatures`` are those that selectors and topics are looked up in before the standard ones.
     """
-    yield f"`{value:#x}`"
-    if not value >> 128:
-        yield f"`{value:,}`"
+    meanings = list(_meanings(value, signatures))
+    digits = [f"`{value:#x}`"]
+    if not value >> 128 or not meanings:
+        digits.append(f"`{value:,}`")
+    return "\n- ".join([" · ".join(digits) + "\n" * bool(meanings), *meanings])
+
+
+def _meanings(value: int, signatures: Iterable[str]) -> Iterator[str]:
+    """What a word may be, likelier things first."""
+    named = list(_names_of(value, signatures))
+    yield from named
     if value >= _LEAST_NEGATIVE:
         yield f"signed `{value - 2**256:,}`"
-    if _LEAST_WEI <= value < _MOST_WEI:
+    power = value.bit_length()
+    if power > 16 and value == (1 << power) - 1:
+        yield f"`2^{power} - 1`"
+    elif power > 16 and value == 1 << power - 1:
+        yield f"`2^{power - 1}`"
+    if _LEAST_WEI <= value < _MOST_WEI and not named:
         yield f"`{_decimal(value, 18)}` ether, `{_decimal(value, 9)}` gwei"
-    data = value.to_bytes(max((value.bit_length() + 7) // 8, 1), "big").rstrip(b"\0")
-    if len(data) >= _SHORTEST_TEXT and all(0x20 <= byte < 0x7F for byte in data):
+    data = value.to_bytes(max((power + 7) // 8, 1), "big").rstrip(b"\0")
+    if len(data) >= _SHORTEST_TEXT and all(0x20 <= byte < 0x7F and byte != 0x60 for byte in data):
         yield f'text `"{data.decode("ascii")}"`'
-    if 16 < value.bit_length() <= 32:
-        yield from (f"selector `{name}`" for name in names_of_selector(value, signatures))
-    elif value.bit_length() > 224:
-        if not value & ((1 << 224) - 1):
-            found = names_of_selector(value >> 224, signatures)
-            yield from (f"selector `{name}`, left-aligned" for name in found)
-        yield from (f"topic `{name}`" for name in topic_names(value, signatures))
-    if 96 < value.bit_length() <= 160:
+    if 96 < power <= 160:
         yield f"address `{checksum_address(value)}`"
+
+
+def _names_of(value: int, signatures: Iterable[str]) -> Iterator[str]:
+    """The functions and events that a selector or a topic stands for."""
+    power = value.bit_length()
+    if 16 < power <= 32:
+        for name in names_of_selector(value, signatures):
+            yield f"selector of {_cited(name)}"
+    elif power > 224:
+        if not value & ((1 << 224) - 1):
+            for name in names_of_selector(value >> 224, signatures):
+                yield f"selector of {_cited(name)}, left-aligned"
+        for name in topic_names(value, signatures):
+            yield f"topic of {_cited(name)}"
+
+
+def _cited(name: str) -> str:
+    """A signature as code, with the standard that it is from."""
+    signature, blank, source = name.partition(" (")
+    return f"`{signature}`{blank}{source}"
 
 
 def _decimal(value: int, places: int) -> str:

@@ -19,8 +19,16 @@ from nvm_lsp.assembler.program import Context
 from nvm_lsp.assembler.references import MacroScope, definitions, expressions_of, structure
 from nvm_lsp.editor_hooks import Cursor, Hover, HoverEntry
 from nvm_lsp.hookspecs import hookimpl
+from nvm_lsp.kernel.gas import CLASSES, overheads
+from nvm_lsp.kernel.image import PROFILES, Build
 from nvm_lsp.opcode_page import opcode_page, opcode_url
-from nvm_lsp.opcodes import instruction_set, opcode_by_code, opcode_by_name
+from nvm_lsp.opcodes import (
+    FORKS,
+    Opcode,
+    instruction_set,
+    opcode_by_code,
+    opcode_by_name,
+)
 from nvm_lsp.server.comment_hover import Part, comment_parts
 from nvm_lsp.server.contributions import ServedProgram, cursor_at, hovers
 from nvm_lsp.server.directive_pages import directive_page
@@ -196,9 +204,25 @@ def _mnemonic(mnemonic: str, assembly: Assembly, line: int) -> str:
     text = f"{heading} · [evm.codes]({opcode_url(shown, assembly.fork)})\n{page}"
     if row is None:
         text += f"\n- **not in {assembly.fork}**, the fork of this program"
-    elif mnemonic != row.name:
-        text += f"\n- `{mnemonic}` is another name of it"
+    else:
+        text += _interpretation(row, assembly.fork)
+        if mnemonic != row.name:
+            text += f"\n- `{mnemonic}` is another name of it"
     return text + stack_page(assembly, line)
+
+
+def _interpretation(row: Opcode, fork: str) -> str:
+    """What the NestedVM adds to the gas of an opcode, in each profile."""
+    if FORKS[fork].index < FORKS["paris"].index:
+        return ""
+    added = []
+    for profile in PROFILES:
+        figures = overheads(Build(profile=profile, fork=fork))
+        gas = [gas for name, gas in figures.items() if row.name in CLASSES.get(name, ())]
+        if not gas:
+            return ""
+        added.append(f"{' or '.join(map(str, gas))} ({profile})")
+    return f"\n- interpretation adds {', '.join(added)}"
 
 
 def _as_emitted(assembly: Assembly, line: int) -> str:
@@ -290,7 +314,7 @@ def _block(assembly: Assembly, line: int) -> str:
             head = tree.line(block.first).statement
             if head is not None:
                 text = tree.line(block.first).text[head.start : head.end].rstrip()
-                return f"\n\nhere of line {block.first + 1}\n\n```easm\n{text}\n```"
+                return f"\n\nhere it belongs to line {block.first + 1}\n\n```easm\n{text}\n```"
     return ""
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
 from nvm_lsp.opcodes import opcode_by_name
-from nvm_lsp.server.name_pages import macro_page
 from nvm_lsp.server.markup import markup
+from nvm_lsp.server.name_pages import macro_page
 from nvm_lsp.syntax import parse_line
 
 if TYPE_CHECKING:
