@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pygls.exceptions import JsonRpcException
 
 from nvm_lsp.assembler import Unreadable
-from nvm_lsp.assembler.references import Occurrence, Target, occurrences
+from nvm_lsp.assembler.references import (
+    Occurrence,
+    Target,
+    definitions,
+    occurrences,
+    structure,
+)
 from nvm_lsp.server.paths import Boundary
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
 
-__all__ = ["Found", "ProgramFiles", "includes_of", "range_json", "read_workspace"]
+__all__ = ["Found", "ProgramFiles", "includes_of", "lines_json", "range_json", "read_workspace"]
 
 _CONTENT_MODIFIED = -32801  # LSP 3.17, ErrorCodes.ContentModified
 #: Seconds after which reading lets others have their turn.
@@ -143,6 +149,26 @@ class ProgramFiles:
                         work.append(file)
         return list({**found, **others} if every else found)
 
+    def programs_with(self, path: str) -> list[str]:
+        """The files that include a file, directly or not, and are included by none."""
+        above = _reachable(path, self._included_by)
+        return [file for file in above if file != path and not self._included_by.get(file)]
+
+    def defining(self, name: str, is_macro: bool) -> list[str]:
+        """The files of the workspace that define a label, constant or table, or a macro."""
+        kinds = ("macro",) if is_macro else ("label", "position", "table", "constant")
+        found = []
+        for path in self.all():
+            tree = self.tree(path)
+            if tree is not None and any(
+                place.name == name and place.kind in kinds and (
+                    is_macro or structure(tree).macro_at(place.line) is None
+                )
+                for place in definitions(tree)
+            ):
+                found.append(path)
+        return found
+
     def occurrences(
         self, path: str, target: Target, *, pictures: bool = False
     ) -> Iterator[Found]:
@@ -243,6 +269,15 @@ def range_json(
     return {
         "start": {"line": line, "character": units(text, start)},
         "end": {"line": line, "character": units(text, end)},
+    }
+
+
+def lines_json(server: NvmServer, tree: SyntaxTree, first: int, last: int) -> dict[str, Any]:
+    """Whole lines as an LSP range, without the last line's end."""
+    text = tree.line(last).text.rstrip("\r\n")
+    return {
+        "start": {"line": first, "character": 0},
+        "end": {"line": last, "character": server.converter.units(text, len(text))},
     }
 
 

@@ -1,35 +1,47 @@
-"""Changes of a program's text that keep its bytecode: extracting constants, widths of pushes.
+"""What changes of a program's text are made of, and the changes of pushes.
 
-Each is a pure function of an assembly and a place, and gives None where it cannot be done.
+All are pure functions of an assembly and a place; they know nothing of the protocol.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from nvm_lsp.assembler import Assembly
-from nvm_lsp.assembler.references import (
-    definitions,
-    expressions_of,
-    structure,
-)
 from nvm_lsp.diagnostics import Applicability, Edit, Fix
 from nvm_lsp.opcodes import opcode_by_code, opcode_by_name
-from nvm_lsp.server.names import distinct_contexts
 from nvm_lsp.source import Location, Position, Span
 from nvm_lsp.syntax import tree as t
 
 __all__ = [
+    "Introduction",
+    "Refused",
+    "definition_before",
     "edit_of",
-    "extract_constant",
-    "free_name",
-    "header_end",
+    "indent_of",
     "insertion",
     "push_conversions",
+    "statement_near",
+    "whole_lines",
 ]
 
 _HEADER = (t.ConstantDefinition, t.Include, t.ForkDirective)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A change that was asked for and cannot be made, and why not."""
+
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction(Fix):
+    """A change that brings a new name, which its author may want to change at once."""
+
+    name: str = ""
 
 
 def edit_of(path: str, span: Span, text: str) -> Edit:
@@ -39,109 +51,50 @@ def edit_of(path: str, span: Span, text: str) -> Edit:
 
 def insertion(path: str, line: int, text: str) -> Edit:
     """An insertion before a line of a file."""
-    place = Position(line, 0)
-    return Edit(Location(path, Span(place, place)), text)
+    return whole_lines(path, line, line, text)
 
 
-# Constants ----------------------------------------------------------------------------------------
+def whole_lines(path: str, first: int, stop: int, text: str) -> Edit:
+    """Other lines in place of ``first`` to ``stop``, the latter excluded."""
+    return edit_of(path, Span(Position(first, 0), Position(stop, 0)), text)
 
 
-def extract_constant(assembly: Assembly, span: Span) -> Iterator[Fix]:
-    """A constant for the expression at a place, for it alone and for all that are written alike."""
-    tree, path = assembly.program.root.tree, assembly.program.root.path
-    line = span.start.line
-    if span.end.line != line or line >= tree.line_count:
-        return
-    expression = _expression_at(tree.line(line), span.start.column, span.end.column)
-    if expression is None or isinstance(expression, t.Name):
-        return
-    if _is_local(assembly, line, expression):
-        return
-    text = tree.line(line).text[expression.start : expression.end].strip()
-    name = free_name(assembly, _constant_name(text))
-    definition = insertion(path, header_end(tree), f"%def {name} = {text}\n")
-    here = edit_of(path, Span.of_line(line, expression.start, expression.end), name)
-    yield Fix(f"Extract to constant {name}", (definition, here), Applicability.MANUAL)
-    alike = list(_alike(tree, text))
-    if len(alike) > 1:
-        everywhere = tuple(edit_of(path, place, name) for place in alike)
-        yield Fix(
-            f"Extract all {len(alike)} of {text} to constant {name}", (definition, *everywhere),
-            Applicability.MANUAL,
-        )
+def indent_of(text: str) -> str:
+    """The blanks that a line begins with."""
+    return text[: len(text) - len(text.lstrip(" \t"))]
 
 
-def _expression_at(line: t.Line, start: int, end: int) -> t.Expression | None:
-    """The smallest expression that holds columns; with nothing selected, the whole operand."""
-    statement = line.statement
-    if statement is None or isinstance(statement, t.ConstantDefinition):
-        return None
-    for whole in _replaceable(statement):
-        if whole.start <= start and end <= whole.end:
-            if start == end:
-                return whole
-            return next(
-                (part for part in t.parts_of(whole) if (part.start, part.end) == (start, end)), None
-            )
+def statement_near(tree: t.SyntaxTree, line: int, step: int) -> t.Statement | None:
+    """The next statement above (``step`` -1) or below (1) a line, None at the file's end."""
+    line += step
+    while 0 <= line < tree.line_count:
+        statement = tree.line(line).statement
+        if statement is not None:
+            return statement
+        line += step
     return None
 
 
-def _replaceable(statement: t.Statement) -> Iterator[t.Expression]:
-    """The expressions that may as well be names."""
-    if isinstance(statement, t.Bytes):
-        # Without a width the digits themselves say how many bytes there are.
-        yield from (item.value for item in statement.items if item.width is not None)
-    else:
-        yield from expressions_of(statement)
+def definition_before(path: str, tree: t.SyntaxTree, text: str, *, apart: bool = False) -> Edit:
+    """Inserts a definition behind those at the head of a file, before all code.
+
+    Comments that speak of the code below stay with it. ``apart`` definitions have a blank line on
+    either side.
+    """
+    line, is_behind = _header_end(tree)
+    above = tree.line(line - 1).text if line else ""
+    below = tree.line(line).text if line < tree.line_count else ""
+    if above.strip() and (apart or not is_behind):
+        text = "\n" + text
+    if above and not above.endswith(("\n", "\r")):
+        text = "\n" + text
+    if below.strip() and (apart or not is_behind):
+        text += "\n"
+    return insertion(path, line, text)
 
 
-def _is_local(assembly: Assembly, line: int, expression: t.Expression) -> bool:
-    """Whether an expression means something else at another place, or is no number."""
-    if isinstance(expression, t.String):
-        return True
-    macro = structure(assembly.program.root.tree).macro_at(line)
-    return any(
-        name.text == "pc" or (macro is not None and macro.owns(name.text))
-        for name in t.names_in(expression)
-    )
-
-
-def _constant_name(text: str) -> str:
-    signature = re.match(r'(selector|topic)\("(\w+)', text)
-    if signature is not None:
-        kind = "SELECTOR" if signature[1] == "selector" else "TOPIC"
-        return f"{_upper(signature[2])}_{kind}"
-    if re.fullmatch(r"0[xX][0-9a-fA-F]{40}|address\(.*\)", text):
-        return "ADDRESS_1"
-    if re.search(r"\b(?:ether|gwei|wei)$", text):
-        return "AMOUNT"
-    if re.search(r"\b(?:seconds|minutes|hours|days|weeks)$", text):
-        return "PERIOD"
-    return "VALUE"
-
-
-def _upper(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
-
-
-def free_name(assembly: Assembly, wish: str) -> str:
-    """A name that nothing in the program has: the wish, or with a number."""
-    taken = {
-        found.name for context in distinct_contexts(assembly) for found in definitions(context.tree)
-    }
-    taken |= assembly.program.constants.keys() | assembly.layout.sites.keys()
-    taken |= assembly.program.macros.keys()
-    if opcode_by_name(wish) is None and wish not in taken:
-        return wish
-    stem = re.sub(r"_\d+$", "", wish)
-    number = 2
-    while f"{stem}_{number}" in taken:
-        number += 1
-    return f"{stem}_{number}"
-
-
-def header_end(tree: t.SyntaxTree) -> int:
-    """The line before which a definition goes: behind those at the head, before all code."""
+def _header_end(tree: t.SyntaxTree) -> tuple[int, bool]:
+    """The line before which a definition goes, and whether that is right behind another."""
     after_header = first_code = None
     for number, line in enumerate(tree.lines()):
         if isinstance(line.statement, _HEADER):
@@ -150,23 +103,18 @@ def header_end(tree: t.SyntaxTree) -> int:
             first_code = number
             break
     if after_header is not None:
-        return after_header
-    return first_code if first_code is not None else tree.line_count
+        return after_header, True
+    if first_code is None:
+        return tree.line_count, False
+    first = first_code
+    while first > 0 and _speaks_of_code(tree.line(first - 1)):
+        first -= 1
+    # A comment that the file begins with speaks of the file.
+    return (first if first else first_code), False
 
 
-def _alike(tree: t.SyntaxTree, text: str) -> Iterator[Span]:
-    """The places of expressions that are written so, outside of definitions of constants."""
-    for number, line in enumerate(tree.lines()):
-        statement = line.statement
-        if statement is None or text not in line.text or isinstance(
-            statement, t.ConstantDefinition
-        ):
-            continue
-        for whole in _replaceable(statement):
-            for part in t.parts_of(whole):
-                if line.text[part.start : part.end].strip() == text:
-                    yield Span.of_line(number, part.start, part.end)
-                    break
+def _speaks_of_code(line: t.Line) -> bool:
+    return line.comment is not None and line.comment.kind == "plain"
 
 
 # Pushes -------------------------------------------------------------------------------------------
@@ -189,7 +137,9 @@ def push_conversions(assembly: Assembly, first: int, last: int) -> Iterator[Fix]
             sized.append(edit_of(path, span, _cased("PUSH", written)))
         elif statement.mnemonic == "PUSH":
             emitted = _emitted(assembly, path, number)
-            if emitted is None:
+            # Where something is wrong, what a name stands for may not be what it will be.
+            certain = assembly.ok or not any(t.names_in(statement.operand))
+            if emitted is None or not certain:
                 continue
             if emitted == "PUSH0":
                 span = Span.of_line(number, statement.start, statement.operand.end)
@@ -211,8 +161,11 @@ def _cased(name: str, like: str) -> str:
 
 
 def _emitted(assembly: Assembly, path: str, line: int) -> str | None:
+    """The push that a line emits; None where it emits none, or one here and another there."""
+    names = set()
     for pc, _, is_data in assembly.source_map.line_items(path, line):
-        if not is_data and pc < len(assembly.bytecode):
-            row = opcode_by_code(assembly.bytecode[pc])
-            return row.name if row is not None else None
-    return None
+        row = opcode_by_code(assembly.bytecode[pc]) if pc < len(assembly.bytecode) else None
+        if is_data or row is None:
+            return None
+        names.add(row.name)
+    return names.pop() if len(names) == 1 else None

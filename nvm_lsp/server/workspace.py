@@ -260,9 +260,16 @@ class Workspace:
 
     # Files ---------------------------------------------------------------------------------------
 
-    def loader(self, opened: OpenDocument | None = None) -> OverlayLoader:
-        """Reads files for a document, those open in the editor as they are there."""
+    def loader(
+        self, opened: OpenDocument | None = None, *, instead: SyntaxTree | None = None
+    ) -> OverlayLoader:
+        """Reads files for a document, those open in the editor as they are there.
+
+        One may be read as it is not: ``instead`` of its text.
+        """
         trees = {d.document.path: d.tree for d in self.documents.values()}
+        if instead is not None:
+            trees[instead.path] = instead
         return OverlayLoader(trees, self.boundary(opened), self)
 
     def boundary(self, opened: OpenDocument | None = None) -> Boundary:

@@ -123,10 +123,10 @@ async def test_extract_to_constant(client, open_text):
     )
     part = "PUSH1 |2 * 3| + 1\nPOP\n"
     after = await same_bytecode(client, open_text, part, "Extract to constant VALUE")
-    assert after == "%def VALUE = 2 * 3\nPUSH1 VALUE + 1\nPOP\n"
+    assert after == "%def VALUE = 2 * 3\n\nPUSH1 VALUE + 1\nPOP\n"
     several = "PUSH1 |7\nPUSH2 7\nADD\n"
     after = await same_bytecode(client, open_text, several, "Extract all 2 of 7")
-    assert after == "%def VALUE = 7\nPUSH1 VALUE\nPUSH2 VALUE\nADD\n"
+    assert after == "%def VALUE = 7\n\nPUSH1 VALUE\nPUSH2 VALUE\nADD\n"
     _, found = await actions(client, open_text, MACRO.replace("x * 2", "x |* 2"))
     assert not any("constant" in action.title for action in found), "x is the macro's own"
 
@@ -134,14 +134,14 @@ async def test_extract_to_constant(client, open_text):
 async def test_extract_to_macro(client, open_text):
     program = "start:\n|    PUSH1 1\n    PUSH1 2\n    ADD\n|    MUL\n    PUSH start\n    JUMP\n"
     after = await same_bytecode(client, open_text, program, "Extract 3 lines")
-    assert "%macro extracted() takes(0) returns(1)\n" in after
+    assert after.startswith("%macro extracted() takes(0) returns(1)  # [] -> [0x3]\n")
     assert "    %extracted()\n    MUL\n" in after
     loop = "PUSH1 3\n|again:\n    PUSH1 1\n    ADD\n    PUSH again\n    JUMP\n|"
     after = await same_bytecode(client, open_text, loop, "Extract 5 lines")
     assert "again:" in after
     inside = MACRO.replace("    PUSH y\n    ADD\n", "|    PUSH y\n    ADD\n|") + "%m(1, 2)\n"
     after = await same_bytecode(client, open_text, inside, "Extract 2 lines")
-    assert "%macro extracted(y)\n" in after
+    assert "%macro extracted(y) takes(1) returns(1)\n" in after
     _, found = await actions(client, open_text, "|l:\n    ADD\n|    PUSH l\n    JUMP\n")
     assert not any("macro" in action.title for action in found), "l is used outside"
 
@@ -150,7 +150,7 @@ async def test_inline_macro(client, open_text):
     program = MACRO + "start:\n    %m|(1 + 2, start)  # use\n    %m(4, 5)\n"
     after = await same_bytecode(client, open_text, program, "Inline %m here")
     assert "    PUSH (1 + 2) * 2\nm_inner:\n    PUSH start\n    ADD\n    PUSH m_inner\n" in after
-    after = await same_bytecode(client, open_text, program, "Inline %m in 2 uses")
+    after = await same_bytecode(client, open_text, program, "Inline %m everywhere")
     assert "%m" not in after.replace("%m_", "")
 
 
@@ -215,7 +215,7 @@ async def test_an_unmet_expectation_is_rewritten_as_the_test_showed_it(client, o
 async def test_edits_keep_the_line_ends_of_the_file(client, open_text):
     program = "PUSH1 |7\r\nPOP\r\n"
     after = await act(client, open_text, program, "Extract to constant")
-    assert after == "%def VALUE = 7\r\nPUSH1 VALUE\r\nPOP\r\n"
+    assert after == "%def VALUE = 7\r\n\r\nPUSH1 VALUE\r\nPOP\r\n"
 
 
 async def test_actions_cope_with_every_text(client, open_text):

@@ -69,7 +69,8 @@ FEATURES: tuple[Feature, ...] = (
         {
             "codeActionKinds": [
                 "quickfix", "refactor.extract", "refactor.inline", "refactor.rewrite",
-                "source.fixAll.nvm-lsp", "source.stackComments.nvm-lsp",
+                "source.fixAll.nvm-lsp", "source.organizeImports.nvm-lsp",
+                "source.stackComments.nvm-lsp",
             ],
             "resolveProvider": True,
         },

@@ -1,31 +1,42 @@
 """textDocument/codeAction and codeAction/resolve: fixes of what is wrong, and refactorings.
 
-Edits that cost something are made when an action is looked at, if the client can ask for that.
+An edit that needs the whole workspace, or costs something, is made when its action is chosen, if
+the client can ask for it then.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nvm_lsp.assembler import assemble
-from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix
-from nvm_lsp.lint.fixes import Trial, errors_of_assembly, mend
-from nvm_lsp.lint.linter import check
+from pygls.exceptions import JsonRpcException
+
+from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler.references import Target, occurrence_at, target_of
+from nvm_lsp.diagnostics import Applicability, Diagnostic, Fix
 from nvm_lsp.runner.prepare import comment_diagnostics
+from nvm_lsp.server.constant_refactoring import (
+    extract_constant,
+    extract_constant_everywhere,
+    inline_constant,
+)
 from nvm_lsp.server.diagnoser import Outdated
 from nvm_lsp.server.freezing import freeze, update
-from nvm_lsp.server.macro_refactoring import extract_macro, inline_all, inline_macro
-from nvm_lsp.server.refactoring import extract_constant, push_conversions
+from nvm_lsp.server.macro_inlining import inline_all, inline_macro, macro_at
+from nvm_lsp.server.macro_refactoring import extract_macro
+from nvm_lsp.server.program_files import ProgramFiles, read_workspace
+from nvm_lsp.server.quick_fixes import CreateFile, fixes_of, missing_name, suppressions
+from nvm_lsp.server.refactoring import Introduction, Refused, push_conversions
+from nvm_lsp.server.rewriting import rewrites
 from nvm_lsp.server.scenario_toml import is_scenario_file
+from nvm_lsp.server.source_actions import UNUSED_INCLUDE, WholeFile, has_safe_fix
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
 from nvm_lsp.server.stack_hover import is_ready, prepare
-from nvm_lsp.source import Location, Position, Span, split_lines
-from nvm_lsp.syntax import parse_lines
-from nvm_lsp.syntax import tree as t
+from nvm_lsp.server.surroundings import Surroundings
+from nvm_lsp.server.workspace_edit import position_after, workspace_edit
+from nvm_lsp.source import Span
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
@@ -33,28 +44,69 @@ if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
 
-__all__ = ["FIX_ALL", "KINDS", "handle", "resolve"]
+__all__ = ["FIX_ALL", "KINDS", "ORGANIZE", "handle", "resolve"]
 
 FIX_ALL = "source.fixAll.nvm-lsp"
+ORGANIZE = "source.organizeImports.nvm-lsp"
 _STACK_COMMENTS = "source.stackComments.nvm-lsp"
+_RENAME = "nvm-lsp.rename"
+_CONTENT_MODIFIED = -32801  # LSP 3.17, ErrorCodes.ContentModified
+_REQUEST_FAILED = -32803  # LSP 3.17, LSPErrorCodes.RequestFailed
 #: All kinds that are offered, for the client's menus.
 KINDS = (
-    "quickfix", "refactor.extract", "refactor.inline", "refactor.rewrite", FIX_ALL, _STACK_COMMENTS
+    "quickfix", "refactor.extract", "refactor.inline", "refactor.rewrite",
+    FIX_ALL, ORGANIZE, _STACK_COMMENTS,
 )
-_GUESS = re.compile(r"did you mean (?P<guess>[^?\s]+)\?")
-#: Letters of codes that no comment can silence: the assembler's and the readers' of comments.
-_NOT_SUPPRESSED = ("ASM", "SYN", "SCN", "PRB", "EXP", "SUP")
+_UNSAFE = "may change what the program does"
 _LONGEST_FOR_STACK = 400
 
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """An action before it is JSON."""
+    """An action before it is JSON. ``key`` names what makes its edit later, if that is wished."""
 
     kind: str
-    fix: Fix
-    diagnostic: Diagnostic | None = None
+    fix: Fix | Refused
+    diagnostics: tuple[Diagnostic, ...] = ()
     preferred: bool = False
+    key: str = ""
+
+
+# Refactorings, by the name that an action is resolved by: kind, what makes it, and whether it is
+# about a name that other programs may share.
+_Maker = Callable[[Assembly, Span, Surroundings], Fix | Refused | None]
+
+
+def _lines_as_macro(
+    assembly: Assembly, span: Span, around: Surroundings
+) -> Fix | Refused | None:
+    if span.start == span.end:
+        return None
+    stacks = assembly.ok and is_ready(assembly)
+    return extract_macro(assembly, span.start.line, _last_line(span), around, stacks=stacks)
+
+
+_REFACTORINGS: dict[str, tuple[str, _Maker]] = {
+    "constant": ("refactor.extract.constant", extract_constant),
+    "constants": ("refactor.extract.constant", extract_constant_everywhere),
+    "macro": ("refactor.extract.function", _lines_as_macro),
+    "inline constant": (
+        "refactor.inline.constant",
+        lambda a, span, around: inline_constant(a, span.start, around, everywhere=False),
+    ),
+    "inline constants": (
+        "refactor.inline.constant",
+        lambda a, span, around: inline_constant(a, span.start, around, everywhere=True),
+    ),
+    "inline macro": (
+        "refactor.inline.function",
+        lambda a, span, around: inline_macro(a, span.start.line, around),
+    ),
+    "inline macros": (
+        "refactor.inline.function",
+        lambda a, span, around: inline_all(a, span.start.line, around),
+    ),
+}
 
 
 async def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[str, Any]]:
@@ -72,99 +124,43 @@ async def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[s
         return []
     span = server.converter.span(opened.document, params.range)
     wanted = [str(kind) for kind in params.context.only or ()]
-    offers = list(_offers(server, opened, span, wanted, found))
-    answer = [_to_json(server, opened, offer) for offer in offers]
-    for title, kind in (
-        ("Fix all that can be fixed safely", FIX_ALL),
-        ("Insert and repair all stack comments", _STACK_COMMENTS),
-    ):
-        if _is_wanted(kind, wanted) and (wanted or _has_safe_fix(found, kind)):
-            later = await _later(server, opened, kind)
-            answer.append({"title": title, "kind": kind, **later})
-    return answer
+    here = [d for d in found if _touches(d, opened, span)]
+    if not _resolves(server) or any(missing_name(assembly, d) for d in here):
+        await read_workspace(server, opened.uri)
+        if opened.assembly is not assembly:
+            return []
+    site = _Site(server, opened, span)
+    offers = [
+        *_quick_fixes(site, assembly, here, found, wanted),
+        *_refactorings(site, assembly, wanted),
+        *_rewrites(site, assembly, wanted),
+        *_source_actions(found, wanted),
+    ]
+    return [answer for offer in _distinct(offers) if (answer := await site.json(offer))]
 
 
 async def resolve(server: NvmServer, action: lsp.CodeAction) -> dict[str, Any]:
-    """The action with its edit."""
+    """The action with its edit.
+
+    Raises:
+        JsonRpcException: the text has changed since, or something in the workspace hinders it.
+    """
     answer: dict[str, Any] = server.protocol._converter.unstructure(action)
     data = answer.get("data")
-    if isinstance(data, dict) and "edit" not in answer:
-        opened = server.documents.documents.get(str(data.get("uri")))
-        if opened is not None:
-            edits = await _edits_of_source(server, opened, str(data.get("kind")))
-            answer["edit"] = workspace_edit(server, edits)
+    if not isinstance(data, dict) or "edit" in answer:
+        return answer
+    opened = server.documents.documents.get(str(data.get("uri")))
+    if opened is None or data.get("version") != opened.version:
+        raise JsonRpcException("the text has changed since this was offered", _CONTENT_MODIFIED)
+    span = server.converter.span_of_json(opened.document, data["range"])
+    fix = await _Site(server, opened, span).made(str(data.get("key")))
+    if fix is None:
+        raise JsonRpcException("the text has changed since this was offered", _CONTENT_MODIFIED)
+    if isinstance(fix, Refused):
+        raise JsonRpcException(f"{fix.title}: {fix.reason}", _REQUEST_FAILED)
+    answer["edit"] = workspace_edit(server, fix.edits)
+    answer.update(_rename_after(server, opened, fix))
     return answer
-
-
-async def _later(
-    server: NvmServer, opened: OpenDocument, kind: str
-) -> dict[str, Any]:
-    """The edit of an action for the whole file, or what it is made from when it is asked for."""
-    capabilities = getattr(server.client_capabilities.text_document, "code_action", None)
-    support = getattr(capabilities, "resolve_support", None)
-    if getattr(capabilities, "data_support", False) and "edit" in (
-        getattr(support, "properties", None) or ()
-    ):
-        return {"data": {"uri": opened.uri, "kind": kind}}
-    return {"edit": workspace_edit(server, await _edits_of_source(server, opened, kind))}
-
-
-async def _edits_of_source(
-    server: NvmServer, opened: OpenDocument, kind: str
-) -> tuple[Edit, ...]:
-    """The edits of an action for the whole file, found while others have their turn.
-
-    There are none if the text has changed meanwhile.
-    """
-    before = opened.document
-    if kind == FIX_ALL:
-        edits = await asyncio.to_thread(_fix_all, server, opened)
-    else:
-        assembly = server.documents.assembly(opened)
-        last = len(before.lines)
-        fixes = await asyncio.to_thread(lambda: list(stack_comment_fixes(assembly, 0, last)))
-        edits = tuple(edit for fix in fixes for edit in fix.edits)
-    return edits if opened.document is before else ()
-
-
-def _fix_all(server: NvmServer, opened: OpenDocument) -> tuple[Edit, ...]:
-    """One edit from the first line that changes to the last."""
-    path = opened.document.path
-    loader = server.documents.loader(opened)
-    settings = server.documents.lint_settings(opened)
-    fork = server.documents.assembly(opened).fork
-    declared = any(
-        isinstance(line.statement, t.ForkDirective)
-        for chunk in opened.tree.chunks if chunk.has_structure for line in chunk.lines
-    )
-
-    def look(text: str) -> Trial:
-        tree = parse_lines(path, split_lines(text))
-        assembly = assemble(tree, loader=loader, fork=None if declared else fork)
-        found = check(assembly, settings=settings)
-        return Trial(found, errors_of_assembly(found))
-
-    before = opened.document.lines
-    mended = mend(path, opened.document.text, look)
-    after = split_lines(mended.text)
-    first = 0
-    while first < min(len(before), len(after)) and before[first] == after[first]:
-        first += 1
-    last = 0
-    while last < min(len(before), len(after)) - first and before[-1 - last] == after[-1 - last]:
-        last += 1
-    if first == len(before) == len(after):
-        return ()
-    span = Span(Position(first, 0), Position(len(before) - last, 0))
-    return (Edit(Location(path, span), "".join(after[first : len(after) - last])),)
-
-
-def _has_safe_fix(found: tuple[Diagnostic, ...], kind: str) -> bool:
-    return kind == FIX_ALL and any(
-        fix.applicability is Applicability.SAFE
-        for diagnostic in found
-        for fix in diagnostic.fixes
-    )
 
 
 async def _diagnostics(server: NvmServer, opened: OpenDocument) -> tuple[Diagnostic, ...]:
@@ -186,45 +182,82 @@ def _is_wanted(kind: str, wanted: list[str]) -> bool:
     return not wanted or any(kind == want or kind.startswith(f"{want}.") for want in wanted)
 
 
-def _offers(
-    server: NvmServer, opened: OpenDocument, span: Span, wanted: list[str],
-    found_here: tuple[Diagnostic, ...],
+def _quick_fixes(
+    site: _Site, assembly: Assembly, here: list[Diagnostic], found: tuple[Diagnostic, ...],
+    wanted: list[str],
 ) -> Iterator[_Offer]:
-    if _is_wanted("quickfix", wanted):
-        here = [d for d in found_here if _touches(d, opened, span)]
-        for diagnostic in here:
-            yield from _fixes(diagnostic, opened)
-        for diagnostic in here:
-            fix = _suppression(diagnostic, opened)
-            if fix is not None:
-                yield _Offer("quickfix", fix, diagnostic)
-    assembly = server.documents.assembly(opened)
-    first, last = span.start.line, _last_line(span)
-    if _is_wanted("refactor.extract", wanted):
-        for fix in extract_constant(assembly, span):
-            yield _Offer("refactor.extract", fix)
-        if span.start != span.end:
-            found = extract_macro(assembly, first, last)
-            if found is not None:
-                yield _Offer("refactor.extract", found)
-    if _is_wanted("refactor.inline", wanted):
-        for found in (inline_macro(assembly, first), inline_all(assembly, first)):
-            if found is not None:
-                yield _Offer("refactor.inline", found)
-    if _is_wanted("refactor.rewrite", wanted):
-        for fix in push_conversions(assembly, first, last):
-            yield _Offer("refactor.rewrite", fix)
-        if assembly.ok and last - first <= _LONGEST_FOR_STACK:
-            for fix in stack_comment_fixes(assembly, first, last):
-                yield _Offer("refactor.rewrite", fix)
-        result = server.runs.results.get(opened.uri)
-        if result is not None:
-            for fix in freeze(assembly, first, last, result.json):
-                yield _Offer("refactor.rewrite", fix)
-    tests = server.runs.tests.get(opened.uri)
-    if tests is not None and _is_wanted("quickfix", wanted):
-        for fix in update(assembly, first, last, tests.cases):
+    if not _is_wanted("quickfix", wanted):
+        return
+    for diagnostic in here:
+        fixes = list(fixes_of(assembly, diagnostic, site.files_with))
+        for index, fix in enumerate(fixes):
+            preferred = index == 0 and fix.applicability is not Applicability.UNSAFE
+            yield _Offer("quickfix", fix, (diagnostic,), preferred)
+    tests = site.server.runs.tests.get(site.opened.uri)
+    if tests is not None:
+        for fix in update(assembly, site.first, site.last, tests.cases):
             yield _Offer("quickfix", fix)
+    for code in dict.fromkeys(diagnostic.code for diagnostic in here):
+        alike = tuple(d for d in found if d.code == code and has_safe_fix((d,)))
+        if len(alike) > 1:
+            fix = Fix(f"Fix all {len(alike)} of {code} in this file", (), Applicability.SAFE)
+            yield _Offer(
+                "quickfix", fix, tuple(d for d in here if d.code == code), key=f"fix {code}"
+            )
+    for diagnostic in here:
+        for fix in suppressions(assembly, diagnostic):
+            yield _Offer("quickfix", fix, (diagnostic,))
+
+
+def _refactorings(site: _Site, assembly: Assembly, wanted: list[str]) -> Iterator[_Offer]:
+    near = Surroundings.of_program(assembly)
+    for key, (kind, make) in _REFACTORINGS.items():
+        if _is_wanted(kind, wanted):
+            fix = make(assembly, site.span, near)
+            if fix is not None:
+                yield _Offer(kind, fix, key=key)
+
+
+def _rewrites(site: _Site, assembly: Assembly, wanted: list[str]) -> Iterator[_Offer]:
+    if not _is_wanted("refactor.rewrite", wanted):
+        return
+    first, last = site.first, site.last
+    fixes: list[Fix] = [
+        *push_conversions(assembly, first, last), *rewrites(assembly, site.span)
+    ]
+    if assembly.ok and last - first <= _LONGEST_FOR_STACK:
+        fixes += stack_comment_fixes(assembly, first, last)
+    result = site.server.runs.results.get(site.opened.uri)
+    if result is not None:
+        fixes += freeze(assembly, first, last, result.json)
+    for fix in fixes:
+        yield _Offer("refactor.rewrite", fix)
+
+
+def _source_actions(found: tuple[Diagnostic, ...], wanted: list[str]) -> Iterator[_Offer]:
+    """What is done to the whole file; of what is not asked for, fixing alone."""
+    for title, kind, use in (
+        ("Fix all that can be fixed safely", FIX_ALL, has_safe_fix(found)),
+        ("Remove includes that nothing is used of", ORGANIZE,
+         bool(wanted) and any(d.code == UNUSED_INCLUDE for d in found)),
+        ("Insert and repair all stack comments", _STACK_COMMENTS, bool(wanted)),
+    ):
+        if use and _is_wanted(kind, wanted):
+            yield _Offer(kind, Fix(title, (), Applicability.SAFE), key=kind)
+
+
+def _distinct(offers: Iterable[_Offer]) -> list[_Offer]:
+    """Offers of which no two do the same; one that serves several findings names them all."""
+    out: dict[object, _Offer] = {}
+    for offer in offers:
+        edits = offer.fix.edits if isinstance(offer.fix, Fix) else ()
+        same = (offer.kind, offer.fix.title, edits, offer.key)
+        known = out.get(same)
+        out[same] = offer if known is None else replace(
+            known, diagnostics=(*known.diagnostics, *offer.diagnostics),
+            preferred=known.preferred or offer.preferred,
+        )
+    return list(out.values())
 
 
 def _last_line(span: Span) -> int:
@@ -235,6 +268,7 @@ def _last_line(span: Span) -> int:
 
 
 def _touches(diagnostic: Diagnostic, opened: OpenDocument, span: Span) -> bool:
+    """Whether a flaw is in what is selected, or in the cursor's line: people put it there."""
     place = diagnostic.location
     return (
         place.path == opened.document.path
@@ -242,113 +276,153 @@ def _touches(diagnostic: Diagnostic, opened: OpenDocument, span: Span) -> bool:
         and place.span.end.line >= span.start.line
         and (
             span.start.line != span.end.line
-            or (span.start == span.end and _near(place.span, span.start))
+            or span.start == span.end
             or (place.span.start <= span.end and span.start <= place.span.end)
         )
     )
 
 
-def _near(place: Span, position: Position) -> bool:
-    """Whether the cursor is in the line of a flaw: people put it there, not on the flaw."""
-    return place.start.line <= position.line <= place.end.line
+# How it is made and shown -------------------------------------------------------------------------
 
 
-def _fixes(diagnostic: Diagnostic, opened: OpenDocument) -> Iterator[_Offer]:
-    fixes = diagnostic.fixes or tuple(_guesses(diagnostic, opened))
-    for index, fix in enumerate(fixes):
-        title = fix.title
-        if fix.applicability is Applicability.UNSAFE:
-            title += " (may change what the program does)"
-        preferred = index == 0 and fix.applicability is not Applicability.UNSAFE
-        yield _Offer("quickfix", replace(fix, title=title), diagnostic, preferred)
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Makes actions of a place in a document."""
 
+    server: NvmServer
+    opened: OpenDocument
+    span: Span
 
-def _guesses(diagnostic: Diagnostic, opened: OpenDocument) -> Iterator[Fix]:
-    """A replacement by what the hint guesses, where the flaw is one word."""
-    found = _GUESS.search(diagnostic.hint)
-    span = diagnostic.location.span
-    if found is None or span.start.line != span.end.line:
-        return
-    line = opened.document.lines[span.start.line]
-    written = line[span.start.column : span.end.column].rstrip("\r\n")
-    if not re.fullmatch(r"%?[\w.\-\[\]]+", written):
-        return
-    guess = found["guess"]
-    if written.startswith("%") and not guess.startswith("%"):
-        guess = f"%{guess}"
-    yield Fix(
-        f"Replace with {guess}", (Edit(diagnostic.location, guess),), Applicability.MANUAL
-    )
+    @property
+    def first(self) -> int:
+        return self.span.start.line
 
+    @property
+    def last(self) -> int:
+        return _last_line(self.span)
 
-def _suppression(diagnostic: Diagnostic, opened: OpenDocument) -> Fix | None:
-    """A comment that silences a finding on its line."""
-    code, number = diagnostic.code, diagnostic.location.span.start.line
-    if code.startswith(_NOT_SUPPRESSED) or number >= opened.tree.line_count:
-        return None
-    line = opened.tree.line(number)
-    text = line.text.rstrip()
-    path = opened.document.path
-    title = f"Ignore {code} on this line, with a reason"
-    if line.comment is not None:
-        if line.comment.kind != "suppression":
-            return None
-        inside = re.search(r"ignore\[([^\]]*)\]", line.comment.text)
-        if inside is None or code in inside[1]:
-            return None
-        column = line.comment.start + inside.end(1)
-        new, place = f", {code}", Span.of_line(number, column, column)
-    else:
-        new = f"  # easm: ignore[{code}] -- "
-        place = Span.of_line(number, len(text), len(text))
-    return Fix(title, (Edit(Location(path, place), new),), Applicability.MANUAL)
+    def files_with(self, name: str, is_macro: bool) -> list[str]:
+        """The files of the workspace that define a name; it has been read."""
+        files = ProgramFiles(self.server)
+        return [path for path in files.defining(name, is_macro) if files.is_editable(path)]
 
+    async def made(self, key: str) -> Fix | Refused | None:
+        """What an action does, with all programs of the workspace in mind.
 
-# JSON ---------------------------------------------------------------------------------------------
-
-
-def _to_json(server: NvmServer, opened: OpenDocument, offer: _Offer) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "title": offer.fix.title,
-        "kind": offer.kind,
-        "edit": workspace_edit(server, offer.fix.edits),
-    }
-    if offer.diagnostic is not None:
-        answer["diagnostics"] = [
-            server.converter.diagnostic_json(
-                opened.document, offer.diagnostic,
-                server.documents.uri_of, server.documents.text_of,
+        There is none if the text has changed meanwhile.
+        """
+        await read_workspace(self.server, self.opened.uri)
+        before = self.opened.document
+        if key in _REFACTORINGS:
+            assembly = self.server.documents.assembly(self.opened)
+            around = Surroundings.of_workspace(
+                ProgramFiles(self.server), before.path, self._target(assembly, key)
             )
-        ]
-    if offer.preferred:
-        answer["isPreferred"] = True
-    return answer
+            return _REFACTORINGS[key][1](assembly, self.span, around)
+        if key == _STACK_COMMENTS:
+            assembly = self.server.documents.assembly(self.opened)
+            fixes = await asyncio.to_thread(
+                lambda: list(stack_comment_fixes(assembly, 0, len(before.lines)))
+            )
+            edits = tuple(edit for fix in fixes for edit in fix.edits)
+        else:
+            whole = WholeFile.of(self.server, self.opened)
+            work = whole.without_unused_includes if key == ORGANIZE else (
+                lambda: whole.fixed("" if key == FIX_ALL else key.removeprefix("fix "))
+            )
+            edits = await asyncio.to_thread(work)
+        return Fix(key, edits) if self.opened.document is before else None
 
+    def _target(self, assembly: Assembly, key: str) -> Target:
+        """The name that leads to other programs; one that is nowhere leads to this file's."""
+        if key == "inline macros":
+            macro = macro_at(assembly, self.first)
+            if macro is not None:
+                return Target(macro.definition.name.text, True, None)
+        if key == "inline constants":
+            found = occurrence_at(self.opened.tree, self.span.start)
+            if found is not None:
+                return target_of(self.opened.tree, found)
+        return Target("", False, None)
 
-def workspace_edit(server: NvmServer, edits: tuple[Edit, ...]) -> dict[str, Any]:
-    """Edits as LSP's WorkspaceEdit; new lines end as those of the file do."""
-    by_path: dict[str, list[Edit]] = {}
-    for edit in edits:
-        by_path.setdefault(edit.location.path, []).append(edit)
-    workspace = server.client_capabilities.workspace
-    versioned = getattr(getattr(workspace, "workspace_edit", None), "document_changes", False)
-    changes: dict[str, list[dict[str, Any]]] = {}
-    documents: list[dict[str, Any]] = []
-    for path, inside in by_path.items():
-        opened = server.documents.open_at(path)
-        uri = server.documents.uri_of(path)
-        document = server.documents.text_of(path)
-        crlf = document is not None and bool(document.lines) and (
-            document.lines[0].endswith("\r\n")
-        )
-        items = [
-            {
-                "range": server.converter.range_json(document, edit.location.span),
-                "newText": edit.text.replace("\n", "\r\n") if crlf else edit.text,
+    async def json(self, offer: _Offer) -> dict[str, Any] | None:
+        """The action of an offer, with its edit unless that is asked for later."""
+        server, fix = self.server, offer.fix
+        answer: dict[str, Any] = {"title": fix.title, "kind": offer.kind}
+        later = bool(offer.key) and _resolves(server)
+        if isinstance(fix, Fix) and offer.key and not later:
+            made = await self.made(offer.key)
+            if made is None:
+                return None
+            fix = replace(made, title=fix.title) if isinstance(made, Fix) else made
+        if isinstance(fix, Refused):
+            if not _knows(server, "disabled_support"):
+                return None
+            return {**answer, "disabled": {"reason": fix.reason}}
+        if offer.diagnostics:
+            documents = server.documents
+            answer["diagnostics"] = [
+                server.converter.diagnostic_json(
+                    self.opened.document, diagnostic, documents.uri_of, documents.text_of
+                )
+                for diagnostic in offer.diagnostics
+            ]
+        if offer.preferred:
+            answer["isPreferred"] = True
+        if later:
+            answer["data"] = {
+                "uri": self.opened.uri, "version": self.opened.version, "key": offer.key,
+                "range": server.converter.range_json(self.opened.document, self.span),
             }
-            for edit in inside
-        ]
-        changes[uri] = items
-        version = opened.version if opened is not None else None
-        documents.append({"textDocument": {"uri": uri, "version": version}, "edits": items})
-    return {"documentChanges": documents} if versioned else {"changes": changes}
+            return answer
+        return self._with_edit(answer, fix)
+
+    def _with_edit(self, answer: dict[str, Any], fix: Fix) -> dict[str, Any] | None:
+        server = self.server
+        if isinstance(fix, CreateFile):
+            edit = _creation(server, fix)
+            return {**answer, "edit": edit} if edit is not None else None
+        unsafe = _UNSAFE if fix.applicability is Applicability.UNSAFE else ""
+        edit = workspace_edit(server, fix.edits, confirm=unsafe)
+        if unsafe and "changeAnnotations" not in edit:
+            answer["title"] += f" ({unsafe})"
+        return {**answer, "edit": edit, **_rename_after(server, self.opened, fix)}
+
+
+def _knows(server: NvmServer, name: str) -> bool:
+    capabilities = getattr(server.client_capabilities.text_document, "code_action", None)
+    return bool(getattr(capabilities, name, False))
+
+
+def _resolves(server: NvmServer) -> bool:
+    """Whether the client can ask for an edit when its action is chosen."""
+    capabilities = getattr(server.client_capabilities.text_document, "code_action", None)
+    support = getattr(capabilities, "resolve_support", None)
+    return _knows(server, "data_support") and "edit" in (getattr(support, "properties", None) or ())
+
+
+def _creation(server: NvmServer, fix: CreateFile) -> dict[str, Any] | None:
+    """The edit that makes a file, None where the client makes none or it would lie outside."""
+    workspace = server.client_capabilities.workspace
+    able = getattr(workspace, "workspace_edit", None)
+    operations = [str(operation) for operation in getattr(able, "resource_operations", None) or ()]
+    if not getattr(able, "document_changes", False) or not any("create" in o for o in operations):
+        return None
+    if not ProgramFiles(server).is_editable(fix.path):
+        return None
+    uri = server.documents.uri_of(fix.path)
+    operation = {"kind": "create", "uri": uri, "options": {"ignoreIfExists": True}}
+    return {"documentChanges": [operation]}
+
+
+def _rename_after(server: NvmServer, opened: OpenDocument, fix: Fix) -> dict[str, Any]:
+    """The command that lets the user name what was extracted, where the client has it."""
+    experimental = server.client_capabilities.experimental
+    commands = experimental.get("commands") if isinstance(experimental, dict) else (
+        getattr(experimental, "commands", None)
+    )
+    if not isinstance(fix, Introduction) or _RENAME not in (commands or ()):
+        return {}
+    place = position_after(server, opened.document, fix.edits, fix.name)
+    arguments = [opened.uri, place]
+    return {"command": {"title": "Rename", "command": _RENAME, "arguments": arguments}}
