@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from nvm_lsp.assembler import Assembly
+from nvm_lsp.assembler.expressions import UNITS
 from nvm_lsp.diagnostics import KINDS
 from nvm_lsp.lint.linter import rules
-from nvm_lsp.opcodes import FORKS
 from nvm_lsp.runner.run import OUTCOMES
 from nvm_lsp.runner.scenario_reader import KEYS
 from nvm_lsp.server.completion_item import Item, Kind
+from nvm_lsp.server.completion_items import fork_items
 from nvm_lsp.server.path_completion import Files, paths
-from nvm_lsp.server.scenario_keys import forms, values_of
+from nvm_lsp.server.scenario_keys import describe_value, forms, values_of
+from nvm_lsp.server.stack_comment_edits import picture_after, picture_text
+from nvm_lsp.server.stack_hover import has_flow
 from nvm_lsp.syntax import parse_line
 
 __all__ = ["MARKERS", "OUTCOME_MEANING", "PROBES", "in_comment"]
@@ -62,16 +66,34 @@ MARKERS = (
     ("#=", "expectation: what `nvm-lsp test` checks", "#= "),
     ("# easm: ignore[CODE] -- reason", "suppress a diagnostic", "# easm: ignore[${1}] -- ${2}"),
 )
+_COMPARISONS = (
+    ("==", "equal"), ("!=", "not equal"), ("<=", "at most"), (">=", "at least"), ("<", "less"),
+    (">", "greater"),
+)
+#: Why a guest may halt, as runs say it.
+_CAUSES = (
+    "out of gas", "invalid instruction", "bad jump destination", "stack underflow",
+    "stack overflow",
+)
+_ADDRESS_KEYS = ("caller", "wallet", "verifier", "account", "deploy", "label", "storage")
+#: Keys whose text is no expression.
+_FREE_KEYS = ("case", "calldata", "rpc")
+_IGNORE = Item(
+    "ignore[CODE] -- reason", Kind.KEYWORD, "suppress a diagnostic", insert="ignore[",
+    snippet="ignore[${1}] -- ${2}",
+)
+_SUPPRESSION = re.compile(r"#\s*easm:\s\w*$")
+_UNIT = re.compile(r"(?<![\w.])\d[\d_]*\s+[A-Za-z]*$")
 _WORD = re.compile(r"[\w.\-]*$")
 _CODES = re.compile(r"easm:\s*ignore\[[^\]]*$")
 
 
 def in_comment(
-    before: str, assembly: Assembly, files: Files
+    before: str, assembly: Assembly, files: Files, line: int | None = None
 ) -> tuple[Iterator[Item], int] | None:
     """What may stand at the end of ``before``, and where the word there begins.
 
-    None if that is in no comment.
+    None if that is in no comment. ``line`` is the number of the line.
     """
     comment = parse_line(before).comment
     if comment is None:
@@ -80,26 +102,46 @@ def in_comment(
     assert word is not None
     start = max(word.start(), comment.body_start)
     body = before[comment.body_start :]
+    unit = _UNIT.search(body)
+    if unit is not None and comment.kind in ("scenario", "probe", "expectation"):
+        return _units(), start
     match comment.kind:
         case "scenario":
             return _scenario(body, comment.body_start, start, assembly, files)
         case "probe":
             return _probes(assembly), start
         case "expectation":
-            return _expectations(body, assembly), start
+            return _expectations(body, comment.body_start, start, assembly)
     if _CODES.search(before):
         return _codes(), start
-    if re.fullmatch(r"#[@?=]?|#\s*e?a?s?m?", comment.text):
-        return _markers(), comment.start
+    if _SUPPRESSION.match(comment.text):
+        return iter((_IGNORE,)), comment.start + comment.text.index(":") + 2
+    if re.fullmatch(r"#[@?=]?|#\s*e?a?s?m?|#\s*\[", comment.text):
+        return chain(_picture(assembly, line), _markers()), comment.start
     return iter(()), len(before)
 
 
 def _markers() -> Iterator[Item]:
-    for label, detail, text in MARKERS:
+    for rank, (label, detail, text) in enumerate(MARKERS, 1):
         snippet = text if "$" in text else None
         yield Item(
-            label, Kind.KEYWORD, detail, insert=label if snippet else text, snippet=snippet, rank=1
+            label, Kind.KEYWORD, detail, insert=label if snippet else text, snippet=snippet,
+            rank=rank,
         )
+
+
+def _picture(assembly: Assembly, line: int | None) -> Iterator[Item]:
+    """The stack after a line, to be written as its comment."""
+    if line is None or not assembly.ok or not has_flow(assembly):
+        return
+    picture = picture_after(assembly, line)
+    if picture is not None:
+        yield Item(f"# {picture_text(picture)}", Kind.VALUE, "stack after this line", rank=0)
+
+
+def _units() -> Iterator[Item]:
+    for unit, factor in UNITS.items():
+        yield Item(unit, Kind.UNIT, f"{factor:,}")
 
 
 def _scenario(
@@ -108,21 +150,29 @@ def _scenario(
     key, blank, rest = body.partition(" ")
     if not blank:
         return _keys(), body_start
-    if key in _PATH_KEYS:
-        path = rest.rsplit(None, 1)[-1] if rest and not rest[-1].isspace() else ""
-        if key != "deploy" or len(rest.split()) + (not path) > 1:
-            path = path.lstrip('"')
-            return paths(path, files, _PATH_KEYS[key]), body_start + len(body) - len(path)
-        return _names(assembly), start
-    if key == "account":
+    written = rest.split()
+    if rest and not rest[-1].isspace():
+        written.pop()
+    if key in _PATH_KEYS and (key != "deploy" or written):
+        if len(written) > (key == "deploy"):
+            items = (Item("balance=", Kind.PROPERTY),) if key == "deploy" else ()
+            return iter(items), start
+        path = rest.rsplit(None, 1)[-1].lstrip('"') if rest and not rest[-1].isspace() else ""
+        return paths(path, files, _PATH_KEYS[key]), body_start + len(body) - len(path)
+    if key == "account" and written:
         return iter((Item("balance=", Kind.PROPERTY), Item("nonce=", Kind.PROPERTY))), start
     if key == "fork":
-        names = reversed(tuple(FORKS))
-        return (Item(name, Kind.ENUM_MEMBER, about="fork") for name in names), start
+        return fork_items(), start
     choices = values_of(key)
     if choices:
-        return (Item(word, Kind.ENUM_MEMBER) for word in choices), start
-    return _names(assembly), start
+        meanings = ((word, describe_value(key, word).partition("** ")[2]) for word in choices)
+        return (
+            Item(word, Kind.ENUM_MEMBER, text) for word, text in meanings if word not in written
+        ), start
+    if key in _FREE_KEYS:
+        return iter(()), start
+    is_address = key in _ADDRESS_KEYS and not written
+    return _names(assembly, is_address), start
 
 
 def _keys() -> Iterator[Item]:
@@ -130,33 +180,52 @@ def _keys() -> Iterator[Item]:
         yield Item(key, Kind.PROPERTY, forms(key), insert=f"{key} ", about="key")
 
 
-def _names(assembly: Assembly) -> Iterator[Item]:
+def _names(assembly: Assembly, is_address: bool = False) -> Iterator[Item]:
+    """The constants, those first that are addresses where one is asked for."""
     for name in assembly.program.constants:
         value = assembly.layout.constant(name)
+        number = value if isinstance(value, int) else None
+        fits = is_address and number is not None and 96 < number.bit_length() <= 160
         yield Item(
-            name, Kind.CONSTANT, f"{value:#x}" if isinstance(value, int) else "", about="constant"
+            name, Kind.CONSTANT, "" if number is None else f"{number:#x}", about="constant",
+            rank=1 if fits else 2,
         )
 
 
 def _probes(assembly: Assembly) -> Iterator[Item]:
     for label, detail, snippet in PROBES:
-        yield Item(label, Kind.PROPERTY, detail, snippet=snippet, rank=0)
+        yield Item(label, Kind.PROPERTY, detail, snippet=snippet, rank=1)
     yield from _names(assembly)
 
 
-def _expectations(body: str, assembly: Assembly) -> Iterator[Item]:
-    if " " not in body.strip():
-        for outcome in OUTCOMES:
-            text = _OUTCOME_FORMS.get(outcome)
-            yield Item(
-                outcome, Kind.KEYWORD, OUTCOME_MEANING[outcome], rank=0,
-                snippet=None if text is None else f"{outcome} {text}",
-            )
+def _expectations(
+    body: str, body_start: int, start: int, assembly: Assembly
+) -> tuple[Iterator[Item], int]:
+    head, blank, rest = body.lstrip().partition(" ")
+    if not blank:
+        return chain(_outcomes(), _probes(assembly)), start
+    if head == "halt":
+        causes = (Item(f'"{cause}"', Kind.VALUE) for cause in _CAUSES)
+        return causes, body_start + len(body) - len(rest.lstrip())
+    if head in OUTCOME_MEANING or re.search(r"[=<>]\s*\S*$", rest):
+        return _names(assembly), start
+    operators = (
+        Item(sign, Kind.KEYWORD, meaning, insert=f"{sign} ", rank=1)
+        for sign, meaning in _COMPARISONS
+    )
+    return chain(_names(assembly), () if rest.strip() else operators), start
+
+
+def _outcomes() -> Iterator[Item]:
+    for outcome in OUTCOMES:
+        text = _OUTCOME_FORMS.get(outcome)
         yield Item(
-            "log", Kind.KEYWORD, OUTCOME_MEANING["log"], rank=0,
-            snippet="log ${1:_} data ${2:0x}",
+            outcome, Kind.KEYWORD, OUTCOME_MEANING[outcome], rank=0,
+            snippet=None if text is None else f"{outcome} {text}",
         )
-    yield from _probes(assembly)
+    yield Item(
+        "log", Kind.KEYWORD, OUTCOME_MEANING["log"], rank=0, snippet="log ${1:_} data ${2:0x}"
+    )
 
 
 def _codes() -> Iterator[Item]:

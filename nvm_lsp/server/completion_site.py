@@ -17,6 +17,9 @@ _IN_STRING = re.compile(
     r'(?:(?P<function>\w+)\(|(?P<directive>%\w+)\s+)"(?P<text>[^"]*)$'
 )
 _AFTER_NUMBER = re.compile(r"\b\d[\d_]*\s+(?P<word>[A-Za-z]*)$")
+_AFTER_HEAD = re.compile(
+    rf"\s+{_WORD}\s*(?:\([^()]*\))?(?:\s*(?:takes|returns)\s*\(\s*\d*\s*\))*\s+\w*$"
+)
 #: The word that ends a text, perhaps empty.
 LAST_WORD = re.compile(rf"@?(?:{_WORD})?$")
 
@@ -25,14 +28,16 @@ LAST_WORD = re.compile(rf"@?(?:{_WORD})?$")
 class Site:
     """Where the cursor is. ``kind`` says what may stand there; ``start`` is where the word begins.
 
-    Kinds are statement, directive, operand, label, name, unit, fork, path, selector, topic and
-    nothing. ``word`` is what of the word stands before the cursor.
+    Kinds are statement, directive, operand, label, at, unit, fork, effect, fill, width, path,
+    selector, topic and nothing. ``word`` is what of the word stands before the cursor; ``head`` is
+    the mnemonic in upper case, or the directive.
     """
 
     kind: str
     start: int
     word: str
     is_source: bool = False  # of a path: an include's
+    head: str = ""
 
 
 def site_at(before: str) -> Site:
@@ -69,6 +74,8 @@ def _operand_site(before: str) -> Site:
     name = head["head"]
     rest = head["rest"]
     if name.startswith("%"):
+        if name == "%macro" and _AFTER_HEAD.match(rest):
+            return Site("effect", start, text)
         if name in ("%include", "%incbin", "%macro", "%else", "%end"):
             return nothing
         if name == "%fork":
@@ -92,8 +99,7 @@ def _operand_site(before: str) -> Site:
         return Site("at", start, text)
     if re.search(r"\d\w*$", before) and not re.search(rf"{_WORD}$", before):
         return nothing
-    kind = "constant" if name == "%if" else "operand"
-    return Site(kind, start, text)
+    return Site("operand", start, text, head=name if name.startswith("%") else name.upper())
 
 
 def _takes_operand(mnemonic: str) -> bool:

@@ -24,6 +24,7 @@ _FORMS = {
     "abi": "abi PATH",
     "matches": "matches FILE",
     "calldata": "calldata 0x…",
+    "fork": "fork NAME",
 }
 
 #: What the words mean that a key's text may be made of.

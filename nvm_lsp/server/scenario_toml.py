@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.assembler import Unreadable, assemble_text
 from nvm_lsp.assembler.loader import Loader
 from nvm_lsp.diagnostics import Diagnostic
+from nvm_lsp.opcodes import FORKS
 from nvm_lsp.runner.scenario_reader import BAD_SCENARIO, read_cases
 from nvm_lsp.server.completion_item import Item, Kind
 from nvm_lsp.server.scenario_keys import schema
@@ -116,8 +117,9 @@ def _keys(properties: Mapping[str, Any]) -> Iterator[Item]:
         if found.get("type") == "object":
             continue  # a table of its own
         yield Item(
-            key, Kind.PROPERTY, found.get("description", ""), insert=f"{key} = ",
+            key, Kind.PROPERTY, insert=f"{key} = ",
             snippet=f'{key} = "$1"' if _is_text(found) else f"{key} = $1",
+            documentation=found.get("description", "") + _facts(found),
         )
 
 
@@ -128,22 +130,24 @@ def _is_text(found: dict[str, Any]) -> bool:
 def _tables(is_array: bool) -> Iterator[Item]:
     for key, value in schema()["properties"].items():
         found = _resolved(value)
-        detail = found.get("description", "")
+        text = found.get("description", "")
         if is_array:
             if found.get("type") == "array":
-                yield Item(key, Kind.PROPERTY, detail)
+                yield Item(key, Kind.PROPERTY, documentation=text)
         elif found.get("type") == "object" or any(
             form.get("type") == "object" for form in found.get("anyOf", ())
         ):
-            yield Item(key, Kind.PROPERTY, detail)
+            yield Item(key, Kind.PROPERTY, documentation=text)
 
 
 def _values(value: dict[str, Any], before: str) -> Iterator[Item]:
     quoted = before.count('"') % 2 == 1
     for form in (value, *(value.get("anyOf", ()))):
         found = _resolved(form)
-        for word in (*found.get("enum", ()), *found.get("items", {}).get("enum", ())):
-            yield Item(word, Kind.ENUM_MEMBER, insert=word if quoted else f'"{word}"')
+        words = (*found.get("enum", ()), *found.get("items", {}).get("enum", ()))
+        newest_first = reversed(words) if words and words[0] in FORKS else words
+        for rank, word in enumerate(newest_first):
+            yield Item(word, Kind.ENUM_MEMBER, insert=word if quoted else f'"{word}"', rank=rank)
 
 
 # Hover --------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ Programs are put together from lines that people write and from lines that are w
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,18 +14,27 @@ from nvm_lsp.assembler import Assembly, assemble_text
 from nvm_lsp.diagnostics import Fix
 from nvm_lsp.lint.fixes import apply_edits
 from nvm_lsp.server.comment_completion import in_comment
+from nvm_lsp.server.completion_items import Place, code_items
 from nvm_lsp.server.completion_site import site_at
-from nvm_lsp.server.features.completion import Client, completions
+from nvm_lsp.server.constant_refactoring import (
+    extract_constant,
+    extract_constant_everywhere,
+    inline_constant,
+)
 from nvm_lsp.server.features.hover import hover
 from nvm_lsp.server.features.inlay_hint import static_hints
 from nvm_lsp.server.features.signature_help import signature_at
 from nvm_lsp.server.figures import figures, subjects
-from nvm_lsp.server.macro_refactoring import extract_macro, inline_all, inline_macro
+from nvm_lsp.server.macro_inlining import inline_all, inline_macro
+from nvm_lsp.server.macro_refactoring import extract_macro
 from nvm_lsp.server.path_completion import Files
 from nvm_lsp.server.paths import Boundary
-from nvm_lsp.server.refactoring import extract_constant, push_conversions
+from nvm_lsp.server.quick_fixes import fixes_of, suppressions
+from nvm_lsp.server.refactoring import Refused, push_conversions
+from nvm_lsp.server.rewriting import rewrites
 from nvm_lsp.server.scenario_toml import in_toml
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
+from nvm_lsp.server.surroundings import Surroundings
 from nvm_lsp.source import Position, Span, split_lines
 
 HEAD = """\
@@ -44,6 +55,16 @@ inner:
     DUP1
     ADD
 %end
+%macro ends()
+    PUSH there
+    JUMP
+there:
+%end
+%macro begins()
+    JUMPDEST
+    PUSH4 selector("f()")
+    POP
+%end
 """
 GOOD = st.sampled_from(
     [
@@ -51,6 +72,7 @@ GOOD = st.sampled_from(
         "    ADD", "    %add3(1 + 2, start)", "    %twice(LIMIT)  # use", "    PUSH len(data)",
         '    PUSH4 selector("transfer(address,uint256)")', "    JUMPDEST", "", "# plain é 😀",
         "%bytes 0x0102, LIMIT:2", "    PUSH start", "    DUP1", "    SWAP1", "    STOP",
+        "%if LIMIT > 5", "%else", "%end", "    %ends()", "    %begins()",
         "mid:", "    PUSH mid", "    JUMPI", "low:", "    PUSH low + 1",
         "    PUSH len(mid)", ".end:",
     ]
@@ -68,9 +90,26 @@ def program(lines: list[str]) -> str:
     return HEAD + "start:\n" + "\n".join(lines) + "\n    STOP\n.data:\n%bytes 0xff\n"
 
 
-def check_same(assembly: Assembly, text: str, fix: Fix | None) -> None:
-    if fix is None:
-        return
+def refactored(assembly: Assembly, first: int, last: int, column: int) -> list[Fix]:
+    """All refactorings of a place and of lines, but those that are refused."""
+    around = Surroundings.of_program(assembly)
+    span = Span.of_line(first, column, column)
+    found = [
+        extract_constant(assembly, span, around),
+        extract_constant_everywhere(assembly, span, around),
+        extract_macro(assembly, first, last, around, stacks=True),
+        inline_macro(assembly, first, around), inline_all(assembly, first, around),
+    ]
+    found += [
+        inline_constant(assembly, span.start, around, everywhere=everywhere)
+        for everywhere in (False, True)
+    ]
+    for offer in found:
+        assert not isinstance(offer, Refused) or (offer.title and offer.reason)
+    return [offer for offer in found if isinstance(offer, Fix)]
+
+
+def check_same(assembly: Assembly, text: str, fix: Fix) -> None:
     after = apply_edits(text, fix.edits)
     again = assemble_text(after)
     assert again.ok, f"{fix.title}:\n{after}\n{[d.message for d in again.diagnostics]}"
@@ -88,13 +127,13 @@ def test_refactorings_keep_the_bytecode(lines, data):
     first = data.draw(st.integers(0, count - 1))
     last = data.draw(st.integers(first, min(first + 4, count - 1)))
     column = data.draw(st.integers(0, len(split_lines(text)[first])))
-    for fix in extract_constant(assembly, Span.of_line(first, column, column)):
+    for fix in refactored(assembly, first, last, column):
         check_same(assembly, text, fix)
-    check_same(assembly, text, extract_macro(assembly, first, last))
-    check_same(assembly, text, inline_macro(assembly, first))
-    check_same(assembly, text, inline_all(assembly, first))
-    for fix in push_conversions(assembly, first, last):
-        if fix.title.startswith("Write"):
+    for fix in (
+        *push_conversions(assembly, first, last),
+        *rewrites(assembly, Span.of_line(first, column, column)),
+    ):
+        if not re.search(r"^Let|less\)$", fix.title):
             check_same(assembly, text, fix)
     for fix in stack_comment_fixes(assembly, first, last):
         check_same(assembly, text, fix)
@@ -110,14 +149,14 @@ def test_whatever_is_asked_is_answered(lines, data):
     column = data.draw(st.integers(0, len(rows[line])))
     before, position = rows[line][:column], Position(line, column)
     files = Files("/nowhere/program.easm", Boundary(["/nowhere"]))
-    inside = in_comment(before, assembly, files)
+    inside = in_comment(before, assembly, files, line)
     if inside is not None:
         assert all(item.label for item in inside[0])
         assert 0 <= inside[1] <= column
     site = site_at(before)
     assert 0 <= site.start <= column
     assert before[site.start :] == site.word
-    list(completions(assembly, position, site, Client(True), files=files))
+    list(code_items(Place(assembly, position, site, before, files=files)))
     found = hover(assembly, position)
     assert found is None or found.span.start <= position <= found.span.end
     signature_at(assembly, before)
@@ -125,13 +164,20 @@ def test_whatever_is_asked_is_answered(lines, data):
         assert hint.line < len(rows)
     for subject in subjects(assembly, 0):
         figures(assembly, subject)
-    span = Span.of_line(line, column, column)
     for fix in (
-        *extract_constant(assembly, span), extract_macro(assembly, line, line + 3),
-        inline_macro(assembly, line), inline_all(assembly, line),
+        *refactored(assembly, line, line + 3, column),
         *push_conversions(assembly, line, line + 3),
+        *rewrites(assembly, Span.of_line(line, column, column)),
+        *(
+            fix
+            for diagnostic in assembly.diagnostics
+            for fix in (
+                *fixes_of(assembly, diagnostic, lambda name, is_macro: ["/lib/a.easm"]),
+                *suppressions(assembly, diagnostic),
+            )
+        ),
     ):
-        assert fix is None or apply_edits(text, fix.edits)
+        apply_edits(text, fix.edits)
     items, start = in_toml(rows, position)
     assert 0 <= start <= column
     list(items)

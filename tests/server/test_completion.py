@@ -7,6 +7,7 @@ from lsprotocol import types as lsp
 
 from tests.server import shared
 from tests.server.cursor import at_cursor
+from tests.server.wire import start
 
 client = shared.client
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,6 +61,11 @@ async def test_what_may_stand_at_the_cursor(client, open_text):
         ("PUSH 1 e|", ["ether"], ["loop"]),
         ('PUSH4 selector("transferF|', ["transferFrom(address,address,uint256)"], ["loop"]),
         ('PUSH32 topic("Tran|', ["Transfer(address,address,uint256)"], ["loop"]),
+        ("PUSH4 selector(|", ['"transfer(address,uint256)"'], ["loop", "FEE"]),
+        ("PUSH len(lo|", ["loop"], ["FEE", "selector"]),
+        ("PUSH address(|", ["FEE"], ["loop", "selector"]),
+        ("%macro new(a) |", ["takes(n)", "returns(n)"], ["FEE"]),
+        ("%macro new takes(1) |", ["returns(n)"], ["takes(n)"]),
         ("%fork |", ["prague", "cancun"], ["loop"]),
         ("%if fo|", ["fork", "fork.paris"], ["loop"]),
         ("%table t [lo|", ["loop"], ["FEE"]),
@@ -71,6 +77,16 @@ async def test_what_may_stand_at_the_cursor(client, open_text):
         ("ADD #? st|", ["stack", "stack[0]", "storage[0]"], ["ADD"]),
         ("#= ret|", ["return"], ["ADD"]),
         ("ADD # easm: ignore[ASM01|", ["ASM010"], ["ADD"]),
+        ("# easm: |", ["ignore[CODE] -- reason"], ["#@"]),
+        ("#@ value 10 |", ["ether", "gwei"], ["FEE"]),
+        ("#@ account |", ["FEE"], ["balance="]),
+        ("#@ account FEE |", ["balance=", "nonce="], ["FEE"]),
+        ("#@ kernel table |", ["threaded", "debug"], ["table"]),
+        ("#= halt |", ['"out of gas"'], ["stack", "FEE"]),
+        ('#= halt "ou|', ['"out of gas"'], ['"invalid instruction"']),
+        ("ADD #= stack[0] |", ["==", "<=", "FEE"], ["return", "stack"]),
+        ("ADD #= gas <= |", ["FEE"], ["==", "return", "gas"]),
+        ("#= return |", ["FEE"], ["return", "stack"]),
     ]:
         found = await labels(client, open_text, PROGRAM + line + "\nSTOP\n")
         assert set(first) <= set(found), (line, found[:10])
@@ -78,8 +94,94 @@ async def test_what_may_stand_at_the_cursor(client, open_text):
 
 
 async def test_nothing_is_offered_where_nothing_fits(client, open_text):
-    for line in ("ADD |", "# plain |", '%assert 1 "te|', "PUSH1 12|", "x: |", "%include |"):
+    for line in (
+        "ADD |", "# plain |", '%assert 1 "te|', "PUSH1 12|", "x: |", "%include |",
+        "lo|op:", "PUSH keccak256(|", "#@ case |",
+    ):
         assert not await labels(client, open_text, PROGRAM + line + "\n"), line
+
+
+async def test_what_suits_the_place_comes_first(client, open_text):
+    head = (
+        "%def FEE = 3\n%def OWNER = 0x3a11e70000000000000000000000000000000001\n"
+        "%macro pay(to, fee)\nPUSH to\nPUSH fee\n%end\nzoo:\n"
+        'PUSH4 selector("harvest(uint256)")\n'
+    )
+    for marked, *first in [
+        ("PUSH |\n# to the start\n\nJUMP\n", "zoo"),
+        ("PUSH |\nJUMPI\n", "zoo"),
+        ("PUSH |\nPOP\n", "FEE", "OWNER"),
+        ("PUSH20 |\n", "OWNER"),
+        ("PUSH2 |\n", "FEE", "zoo"),
+        ("PUSH4 |\n", 'selector("harvest(uint256)")'),
+        ("%pay(|\n", "FEE", "OWNER"),
+        ("%pay(1, |\n", "FEE"),
+        ("%if 1\n%|\n", "%end", "%pay", "%else"),
+        ("%if fork >= |\n%end\n", "fork", "fork.osaka", "fork.prague"),
+        ("%fork |\n", "osaka", "prague", "cancun"),
+        ("#@ fork |\n", "osaka", "prague", "cancun"),
+        ("#@ caller |\n", "OWNER"),
+        ("sl|\n", "SLOAD", "SLT"),
+        ("dif|\n", "DIFFICULTY"),
+        ("pre|\n", "PREVRANDAO"),
+    ]:
+        items = await complete(client, open_text, head + marked)
+        assert [item.label for item in items][: len(first)] == first, marked
+        order = [item.sort_text for item in items]
+        assert order == sorted(order), marked
+
+
+async def test_the_stack_after_the_line_is_offered_as_its_comment(client, open_text):
+    for line in ("PUSH1 7 #|", "PUSH1 7 # |", "PUSH1 7  # [|"):
+        found = await labels(client, open_text, f"PUSH1 2\nPUSH1 3\n{line}\n")
+        assert found[:1] == ["# [0x7, 0x3, 0x2]"], (line, found)
+    assert (await labels(client, open_text, "ADDD\nPUSH1 7 #|\n"))[0] == "#@"
+    text = "PUSH1 7 # |\n"
+    assert not await labels(client, open_text, text, trigger=" ")
+
+
+async def test_what_clients_can_do_is_used(tmp_path):
+    item = {
+        "snippetSupport": True, "insertReplaceSupport": True, "labelDetailsSupport": True,
+        "documentationFormat": ["markdown"],
+    }
+    completion = {"completionItem": item, "completionList": {"itemDefaults": ["editRange"]}}
+    wire = await start()
+    await wire.initialize({"textDocument": {"completion": completion}})
+
+    async def ask(marked: str) -> tuple[dict, list[dict]]:
+        text, position = at_cursor(marked)
+        wire.open(URI, text)
+        found = await wire.ask("textDocument/completion", {
+            "textDocument": {"uri": URI},
+            "position": {"line": position.line, "character": position.character},
+        })
+        wire.notify("textDocument/didClose", {"textDocument": {"uri": URI}})
+        place = found["itemDefaults"]["editRange"]
+        columns = (
+            place["insert"]["start"]["character"], place["insert"]["end"]["character"],
+            place["replace"]["end"]["character"],
+        )
+        return columns, found["items"]
+
+    columns, (load, *_) = await ask('%bytes "é😀"\n    ML|OA  # é\n')
+    assert columns == (4, 6, 8)
+    assert (load["label"], "textEdit" in load, "textEditText" in load) == ("MLOAD", False, False)
+    assert load["labelDetails"] == {"description": "[offset] -> [value], 3 gas"}
+    columns, (macro,) = await ask(PROGRAM + "    %ad|d3(1, 2)\n")
+    assert columns == (4, 7, 9)
+    assert "textEditText" not in macro  # the arguments are there already
+    assert macro["labelDetails"] == {"detail": "(x, y)", "description": "takes(0) returns(1)"}
+    columns, (macro,) = await ask(PROGRAM + "    %ad|\n")
+    assert macro["textEditText"] == "%add3(${1:x}, ${2:y})"
+    assert "filterText" not in macro
+    _, items = await ask(PROGRAM + "    add|\n")
+    (macro,) = (item for item in items if item["label"] == "%add3")
+    assert macro["filterText"] == "add3"  # nobody has to type the percent sign
+    columns, items = await ask('PUSH4 selector("transferF|rom(")\n')
+    assert columns == (16, 25, 29)
+    assert items[0]["labelDetails"] == {"description": "ERC-20 · 0x23b872dd"}
+    await wire.end()
 
 
 async def test_parameters_and_labels_of_a_macro_come_first_inside_of_it(client, open_text):

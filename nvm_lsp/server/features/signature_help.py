@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
 from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.server.call_site import innermost_call
 from nvm_lsp.server.markup import markup
 from nvm_lsp.server.name_pages import macro_page
 from nvm_lsp.syntax import parse_line
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Signature", "handle", "signature_at"]
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|%?[A-Za-z_][\w.]*(?=\()|[(),]')
 _MNEMONIC = re.compile(r"\s*([A-Za-z][A-Za-z0-9]*)(?:\s.*)?$", re.DOTALL)
 _ARGUMENTS = {
     "len": "label", "selector": '"name(types)"', "topic": '"Name(types)"', "keccak256": '"text"',
@@ -84,31 +84,11 @@ def signature_at(assembly: Assembly, before: str) -> Signature | None:
     comment = parse_line(before).comment
     if comment is not None and len(before.rstrip("\r\n")) >= comment.start:
         return None
-    call = _innermost_call(before)
+    call = innermost_call(before)
     if call is not None:
         name, index = call
         return _macro(assembly, name[1:], index) if name.startswith("%") else _function(name, index)
     return _opcode(before)
-
-
-def _innermost_call(before: str) -> tuple[str, int] | None:
-    """The name whose parenthesis is still open, and the number of the argument after it."""
-    opened: list[tuple[str, int]] = []
-    name = ""
-    for token in _TOKEN.finditer(before):
-        text = token[0]
-        if text == "(":
-            opened.append((name, 0))
-            name = ""
-        elif text == ")":
-            if opened:
-                opened.pop()
-        elif text == ",":
-            if opened:
-                opened[-1] = (opened[-1][0], opened[-1][1] + 1)
-        elif not text.startswith('"'):
-            name = text
-    return next(((name, index) for name, index in reversed(opened) if name), None)
 
 
 def _macro(assembly: Assembly, name: str, index: int) -> Signature | None:
