@@ -55,17 +55,17 @@ def outline(tree: SyntaxTree) -> tuple[Entry, ...]:
 
 
 def entry_at(tree: SyntaxTree, line: int) -> Entry | None:
-    """The macro that a line belongs to, else the last label of the file at or above it."""
+    """The macro or table that a line belongs to, else the last label at or above it."""
     known = _by_line.get(tree)
     if known is None:
         entries = outline(tree)
         known = _by_line[tree] = (
-            _Lines.of(entry for entry in entries if entry.kind == "macro"),
-            _Lines.of(entry for entry in entries if entry.kind == "label"),
+            _Lines.of(entry for entry in entries if entry.kind in ("macro", "table")),
+            _Lines.of(entry for entry in entries if entry.kind in ("label", "position")),
         )
-    macros, labels = known
-    macro = macros.last_above(line)
-    return macro if macro is not None and line <= macro.last else labels.last_above(line)
+    bounded, labels = known
+    found = bounded.last_above(line)
+    return found if found is not None and line <= found.last else labels.last_above(line)
 
 
 class _Lines(NamedTuple):

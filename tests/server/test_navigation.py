@@ -75,7 +75,7 @@ DEFINITIONS = {
     "comment": "start:\nSTOP # to the st<|>art\n",
     "word of a scenario": "%def deploy = 1\n#@ dep<|>loy 0x01 lib.easm\n",
     "function in a scenario": "%def len = 1\nl:\n#@ balance le<|>n(l)\n",
-    "path of a scenario": "%def lib = 1\n#@ deploy 0x01 li<|>b/lib.easm\n",
+    "path of a scenario that is not there": "%def lib = 1\n#@ deploy 0x01 li<|>b/lib.easm\n",
     "empty file": "<|>",
 }
 
@@ -109,9 +109,16 @@ async def test_definition_is_as_the_editor_has_the_file(files: Files):
     assert files.marks(found) == [Mark("lib.easm", 1, 5, 8)]
 
 
-async def test_definition_of_a_path_is_the_file(files: Files):
-    files.write({"main.easm": '%include "li<|>b.easm"\n', "lib.easm": "STOP\n"})
-    assert files.marks(await files.ask("textDocument/definition")) == [Mark("lib.easm", 0, 0, 0)]
+PATHS = [
+    '%include "<|>lib/x.easm"\n', '%include "lib/x.easm<|>"\n', '%incbin "lib/<|>x.easm"\n',
+    "#@ deploy 0x01 lib/x<|>.easm balance=1\n", "#@ scenario lib/x.<|>easm\n",
+]
+
+
+@pytest.mark.parametrize("line", PATHS)
+async def test_definition_of_a_path_is_the_file(files: Files, line: str):
+    files.write({"main.easm": line, "lib/x.easm": "STOP\n"})
+    assert files.marks(await files.ask("textDocument/definition")) == [Mark("lib/x.easm", 0, 0, 0)]
 
 
 async def test_definition_is_the_one_in_force_and_declarations_are_all(files: Files):
@@ -439,7 +446,7 @@ async def calls(files: Files, name: str, where: str) -> tuple[dict, dict]:
 async def test_calls_of_a_label(files: Files):
     incoming, outgoing = await calls(files, "start", "start:")
     # The beginning jumps there, it loops, and the table behind done has it.
-    assert incoming == {"main.easm": [2], "start": [5, 9], "done": [20]}
+    assert incoming == {"main.easm": [2], "start": [5, 9], "all": [20]}
     assert outgoing == {"twice": [5], "start": [5, 9], "done": [6, 17]}
 
 
@@ -471,6 +478,97 @@ async def test_calls_from_the_beginning_of_a_file(files: Files):
     beginning = files.client.protocol._converter.unstructure(first.from_)
     (call,) = await files.request("callHierarchy/outgoingCalls", {"item": beginning})
     assert call.to.name == "start"
+
+
+async def hierarchy(
+    files: Files, sources: dict[str, str] | str, *opened: str
+) -> tuple[list[int], dict[str, list[int]], dict[str, list[int]]]:
+    """Lines of what is named at the cursor; callers and callees of the first, with their lines."""
+    files.write({"main.easm": sources} if isinstance(sources, str) else sources, opened)
+    items = await files.ask("textDocument/prepareCallHierarchy")
+    raw = {"item": files.client.protocol._converter.unstructure(items[0])}
+    incoming = await files.request("callHierarchy/incomingCalls", raw)
+    outgoing = await files.request("callHierarchy/outgoingCalls", raw)
+    return (
+        [item.range.start.line + 1 for item in items],
+        {c.from_.name: [r.start.line + 1 for r in c.from_ranges] for c in incoming},
+        {c.to.name: [r.start.line + 1 for r in c.from_ranges] for c in outgoing},
+    )
+
+
+async def test_calls_through_tables(files: Files):
+    table = "start:\nPUSH all\nJUMP\na:\nPUSH start\nb:\n%table al<|>l [a, b] width 2\nSTOP\n"
+    assert await hierarchy(files, table) == ([7], {"start": [2]}, {"a": [7], "b": [7]})
+    data = "start:\nPUSH all\nJUMP\na:\nb:\n.al<|>l:\n%bytes a:2, b:2\nc:\nPUSH b\n"
+    assert await hierarchy(files, data) == ([6], {"start": [2]}, {"a": [7], "b": [7]})
+    caller = "sta<|>rt:\nPUSH all\nJUMP\n%table all [start] width 2\n"
+    assert await hierarchy(files, caller) == ([1], {"all": [4]}, {"all": [2]})
+
+
+async def test_calls_of_the_macro_in_force(files: Files):
+    branches = (
+        "%if 0\n%macro m()\n%n()\n%end\n%else\n%macro m()\n%o()\n%end\n%end\n"
+        "%macro n()\n%end\n%macro o()\n%m()\n%end\n"
+    )
+    assert await hierarchy(files, f"{branches}%<|>m()\n") == (
+        [6], {"main.easm": [15], "o": [13]}, {"o": [7]}
+    )
+    on_the_other = branches.replace("m()", "m<|>()", 1)
+    assert await hierarchy(files, on_the_other) == ([2], {"o": [13]}, {"n": [3]})
+    outer = branches.replace("o()\n%m", "<|>o()\n%m")
+    found = await hierarchy(files, outer)
+    assert found == ([12], {"m": [7]}, {"m": [13]})
+
+
+COMPUTED = {
+    "main.easm": """\
+%include "lib.easm"
+%def ENTRY = start
+  PUSH ENTRY
+  JUMP
+start:
+  PUSH 2
+  PUSH second - 2
+  ADD
+  JUMP
+second:
+  PUSH third
+  JUMP
+third:
+  STOP
+""",
+    "lib.easm": "%macro go()\n  JUMP\n%end\n",
+}
+
+
+@pytest.mark.parametrize(("name", "incoming", "outgoing"), [
+    ("start", {"main.easm": [4]}, {"second": [9]}),
+    ("second", {"start": [9]}, {"third": [11]}),
+    ("third", {"second": [11]}, {}),
+])
+async def test_calls_by_jumps_that_the_analysis_resolves(files: Files, name, incoming, outgoing):
+    main = COMPUTED["main.easm"].replace(f"\n{name}:", f"\n<|>{name}:")
+    _, *found = await hierarchy(files, {**COMPUTED, "main.easm": main})
+    assert found == [incoming, outgoing]
+    in_macro = main.replace("  ADD\n  JUMP", "  ADD\n  %go()")
+    _, *found = await hierarchy(files, {**COMPUTED, "main.easm": in_macro})
+    assert found == [
+        {"go": [2]} if name == "second" else incoming,
+        {"go": [9]} if name == "start" else outgoing,
+    ]
+
+
+async def test_going_on_without_a_jump_is_no_call(files: Files):
+    text = "  CALLVALUE\n  PUSH end\n  JUMPI\naf<|>ter:\n  STOP\nend:\n  STOP\n"
+    assert await hierarchy(files, text) == ([4], {}, {})
+    either = "  CALLVALUE\n  PUSH af<|>ter + 0\n  JUMPI\nafter:\n  STOP\n"
+    assert await hierarchy(files, either) == ([4], {"main.easm": [3]}, {})
+
+
+async def test_calls_by_jumps_of_a_program_that_is_not_open(files: Files):
+    lib = "  PUSH lib.f + 0\n  JUMP\nli<|>b.f:\n  STOP\n"
+    sources = {"lib.easm": lib, "a.easm": '%include "lib.easm"\n', "b.easm": '%include "lib.easm"'}
+    assert await hierarchy(files, sources) == ([3], {"lib.easm": [2]}, {})
 
 
 async def test_what_cannot_be_called_has_no_hierarchy(files: Files):

@@ -24,15 +24,18 @@ async def bare(lsp_client: LanguageClient):
     await lsp_client.shutdown_session()
 
 
-async def start(client: LanguageClient, root: Path, encoding: str | None = None) -> Files:
-    general = None
+async def start(
+    client: LanguageClient, root: Path, encoding: str | None = None,
+    capabilities: lsp.ClientCapabilities | None = None,
+) -> Files:
+    capabilities = capabilities or lsp.ClientCapabilities()
     if encoding is not None:
-        general = lsp.GeneralClientCapabilities(
+        capabilities.general = lsp.GeneralClientCapabilities(
             position_encodings=[lsp.PositionEncodingKind(encoding)]
         )
     await client.initialize_session(
         lsp.InitializeParams(
-            capabilities=lsp.ClientCapabilities(general=general),
+            capabilities=capabilities,
             workspace_folders=[lsp.WorkspaceFolder(root.as_uri(), "workspace")],
         )
     )
@@ -75,6 +78,35 @@ async def test_a_plain_client_gets_plain_answers(bare: LanguageClient, tmp_path)
     assert [(s.name, s.container_name) for s in symbols] == [
         ("start", None), ("m", None), ("l", "m"),
     ]
+
+
+async def test_definitions_are_links_for_clients_that_take_them(bare: LanguageClient, tmp_path):
+    takes = lsp.ClientCapabilities(
+        text_document=lsp.TextDocumentClientCapabilities(
+            definition=lsp.DefinitionClientCapabilities(link_support=True)
+        )
+    )
+    files = await start(bare, tmp_path, capabilities=takes)
+    files.write({
+        "main.easm": '%include "lib.easm"\n%twi<|>ce(1)\n%macro m(x)\nPUSH x\n%end\n',
+        "lib.easm": "%macro twice(x)\n😀:\n  DUP1 # 😀\n%end\n",
+    })
+    (link,) = await files.ask("textDocument/definition")
+    assert link == lsp.LocationLink(
+        origin_selection_range=lsp.Range(lsp.Position(1, 1), lsp.Position(1, 6)),
+        target_uri=files.uri("lib.easm"),
+        target_range=lsp.Range(lsp.Position(0, 0), lsp.Position(3, 4)),
+        target_selection_range=lsp.Range(lsp.Position(0, 7), lsp.Position(0, 12)),
+    )
+    (place,) = await files.ask("textDocument/declaration")
+    assert place == lsp.Location(link.target_uri, link.target_selection_range)
+    files.cursor.position = lsp.Position(0, 12)
+    (link,) = await files.ask("textDocument/definition")
+    assert link.origin_selection_range == lsp.Range(lsp.Position(0, 10), lsp.Position(0, 18))
+    assert link.target_uri == files.uri("lib.easm")
+    files.cursor.position = lsp.Position(3, 5)
+    (link,) = await files.ask("textDocument/definition")
+    assert link.target_range == lsp.Range(lsp.Position(2, 0), lsp.Position(2, 11))
 
 
 async def test_without_folders_only_open_files_are_renamed(bare: LanguageClient, tmp_path):

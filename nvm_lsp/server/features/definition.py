@@ -1,7 +1,7 @@
 """textDocument/definition and declaration: where a name comes from.
 
 The definition is the one that the program uses; declarations are all that there are, in the other
-branches of an `%if` too. On the path of an include both lead to the file.
+branches of an `%if` too. On a path, of an include, of data or in a scenario, both lead to the file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler.references import Target, occurrence_at, target_of
-from nvm_lsp.server.program_files import Found, ProgramFiles, includes_of, read_workspace
+from nvm_lsp.server.features.document_link import links
+from nvm_lsp.server.outline import outline
+from nvm_lsp.server.program_files import (
+    Found,
+    ProgramFiles,
+    lines_json,
+    range_json,
+    read_workspace,
+)
 from nvm_lsp.source import Location, Position
 
 if TYPE_CHECKING:
@@ -40,7 +48,7 @@ async def _answer(
     files = ProgramFiles(server)
     occurrence = occurrence_at(opened.tree, position)
     if occurrence is None:
-        return _included_file(files, opened, position)
+        return _file(files, opened, position, with_origin=_takes_links(server, every))
     target = target_of(opened.tree, occurrence)
     path = opened.document.path
     found = files.definitions(path, target, near=True)
@@ -50,7 +58,36 @@ async def _answer(
         found = files.definitions(path, target)
     if not every and len(found) > 1:
         found = in_force(server.documents.assembly(opened), target, found)
-    return [files.location_json(place) for place in found]
+    if not _takes_links(server, every):
+        return [files.location_json(place) for place in found]
+    origin = files.range_json(Found(path, opened.tree, occurrence))
+    return [{"originSelectionRange": origin, **_link(files, place)} for place in found]
+
+
+def _takes_links(server: NvmServer, every: bool) -> bool:
+    """Whether the client shows which stretch leads to which: a `LocationLink`, LSP 3.14."""
+    known = server.client_capabilities.text_document
+    asked = None if known is None else known.declaration if every else known.definition
+    return asked is not None and bool(asked.link_support)
+
+
+def _link(files: ProgramFiles, place: Found) -> dict[str, Any]:
+    """A definition with all lines that belong to it, which editors show beside the name."""
+    line = place.occurrence.line
+    last = next(
+        (
+            part.last
+            for entry in outline(place.tree)
+            for part in (entry, *entry.children)
+            if part.definition == place.occurrence
+        ),
+        line,
+    )
+    return {
+        "targetUri": files.uri(place.path),
+        "targetRange": lines_json(files.server, place.tree, line, last),
+        "targetSelectionRange": files.range_json(place),
+    }
 
 
 def in_force(assembly: Assembly, target: Target, found: list[Found]) -> list[Found]:
@@ -66,16 +103,22 @@ def _is_at(place: Found, location: Location) -> bool:
     return (place.path, place.occurrence.line) == (location.path, location.span.start.line)
 
 
-def _included_file(
-    files: ProgramFiles, opened: OpenDocument, position: Position
+def _file(
+    files: ProgramFiles, opened: OpenDocument, position: Position, *, with_origin: bool
 ) -> list[dict[str, Any]]:
     """The start of the file whose path is under the cursor, if it is there."""
-    for line, statement in includes_of(opened.tree):
-        span = statement.path
-        if line == position.line and span.start <= position.column <= span.end:
-            written = span.value.decode("utf-8", "replace")
-            path = files.loader.resolve(written, opened.document.path)
-            if files.exists(path):
-                start = {"line": 0, "character": 0}
-                return [{"uri": files.uri(path), "range": {"start": start, "end": start}}]
+    for link in links(opened.tree):
+        if link.line == position.line and link.start <= position.column <= link.end:
+            path = files.loader.resolve(link.path, opened.document.path)
+            if not files.exists(path):
+                continue
+            uri, start = files.uri(path), {"line": 0, "character": 0}
+            place = {"start": start, "end": start}
+            if not with_origin:
+                return [{"uri": uri, "range": place}]
+            origin = range_json(files.server, opened.tree, link.line, link.start, link.end)
+            return [{
+                "originSelectionRange": origin, "targetUri": uri, "targetRange": place,
+                "targetSelectionRange": place,
+            }]
     return []

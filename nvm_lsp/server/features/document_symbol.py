@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, outline
-from nvm_lsp.server.program_files import range_json
+from nvm_lsp.server.program_files import lines_json, range_json
 from nvm_lsp.syntax import SyntaxTree
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ def handle(server: NvmServer, params: lsp.DocumentSymbolParams) -> list[dict[str
         {
             "name": entry.name,
             "kind": SYMBOL_KINDS[entry.kind],
-            "location": {"uri": opened.uri, "range": _extent(server, opened.tree, entry)},
+            "location": {
+                "uri": opened.uri,
+                "range": lines_json(server, opened.tree, entry.first, entry.last),
+            },
             **({"containerName": outer} if outer else {}),
         }
         for entry, outer in _flat(entries)
@@ -45,7 +48,7 @@ def _symbol(server: NvmServer, tree: SyntaxTree, entry: Entry) -> dict[str, Any]
     symbol: dict[str, Any] = {
         "name": entry.name,
         "kind": SYMBOL_KINDS[entry.kind],
-        "range": _extent(server, tree, entry),
+        "range": lines_json(server, tree, entry.first, entry.last),
         "selectionRange": range_json(server, tree, place.line, place.start, place.end),
     }
     if entry.detail:
@@ -53,14 +56,6 @@ def _symbol(server: NvmServer, tree: SyntaxTree, entry: Entry) -> dict[str, Any]
     if entry.children:
         symbol["children"] = [_symbol(server, tree, child) for child in entry.children]
     return symbol
-
-
-def _extent(server: NvmServer, tree: SyntaxTree, entry: Entry) -> dict[str, Any]:
-    text = tree.line(entry.last).text.rstrip("\r\n")
-    return {
-        "start": {"line": entry.first, "character": 0},
-        "end": {"line": entry.last, "character": server.converter.units(text, len(text))},
-    }
 
 
 def _flat(entries: tuple[Entry, ...]) -> list[tuple[Entry, str]]:
