@@ -27,7 +27,7 @@ def markup(text: str, formats: Sequence[Any] | None) -> dict[str, str]:
 
 def plain_text(markdown: str) -> str:
     """The text without its marks; links keep their address."""
-    return "\n".join(_plain_lines(markdown))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(_plain_lines(markdown)))
 
 
 def _plain_lines(markdown: str) -> Iterator[str]:
@@ -38,7 +38,8 @@ def _plain_lines(markdown: str) -> Iterator[str]:
         elif is_code:
             yield line
         elif not _TABLE_RULE.fullmatch(line):
-            yield _MARKS.sub(_unmarked, _LINK.sub(r"\1 <\2>", line.lstrip("#").lstrip(" ")))
+            text = (line.lstrip("# ") if line.startswith("#") else line).rstrip()
+            yield "" if text == "---" else _MARKS.sub(_unmarked, _LINK.sub(r"\1 <\2>", text))
 
 
 def _unmarked(found: re.Match[str]) -> str:

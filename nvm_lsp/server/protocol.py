@@ -87,6 +87,8 @@ class Protocol(LanguageServerProtocol):
         if method == lsp.TEXT_DOCUMENT_DID_CHANGE and not is_request:
             self._change(data.get("params"))
             return
+        if method == lsp.INITIALIZE:
+            _as_in_lsp(data.get("params"))
         try:
             message = self.structure_message(data)
         except JsonRpcException:
@@ -230,3 +232,15 @@ class Protocol(LanguageServerProtocol):
             self._handle_cancel_notification(number)  # so that its request is answered, too
         elif task is not None:
             task.cancel()
+
+
+def _as_in_lsp(params: Any) -> None:
+    """Renames what widespread clients call otherwise than LSP does.
+
+    Clients in Rust (the crate `lsp-types`: Helix, Zed) say of `workspace/diagnostic/refresh` that
+    they take it under the key ``diagnostic`` instead of ``diagnostics``.
+    """
+    capabilities = params.get("capabilities") if isinstance(params, dict) else None
+    workspace = capabilities.get("workspace") if isinstance(capabilities, dict) else None
+    if isinstance(workspace, dict) and "diagnostic" in workspace:
+        workspace.setdefault("diagnostics", workspace["diagnostic"])

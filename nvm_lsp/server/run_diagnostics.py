@@ -1,4 +1,8 @@
-"""What runs and tests have found wrong, as diagnostics at the lines where it happened."""
+"""What runs and tests have found wrong, as diagnostics at the lines where it happened.
+
+Clients that would not ask for inlay hints again after a run get as diagnostics, too, how it ended
+and what its probes have shown.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +34,44 @@ def run_diagnostics(server: NvmServer, opened: OpenDocument) -> list[dict[str, A
     result = server.runs.results.get(opened.uri)
     if result is not None and result.json["outcome"] in _FAILED:
         found += _failure(server, opened, result)
+    if result is not None and server.settings.inlay_hints.results and not _sees_hints(server):
+        found += _shown(server, opened, result)
     tests = server.runs.tests.get(opened.uri)
     if tests is not None:
         found += _unmet(server, opened, tests)
     return found
+
+
+def _sees_hints(server: NvmServer) -> bool:
+    """Whether the client shows the inlay hints of a run as soon as it has ended."""
+    workspace = server.client_capabilities.workspace
+    hints = workspace.inlay_hint if workspace is not None else None
+    return hints is not None and bool(hints.refresh_support)
+
+
+def _shown(server: NvmServer, opened: OpenDocument, result: Result) -> Iterator[dict[str, Any]]:
+    """What inlay hints would show of a run: its probes, and how it ended if it did not fail."""
+    from nvm_lsp.server.features.inlay_hint import (  # noqa: PLC0415 -- only such clients need it
+        probe_label,
+        result_label,
+    )
+
+    place, stale = result.json["last"], result.version != opened.version
+    rows = [
+        (row["line"], "probe", f"{row['text'].strip()} {probe_label(row)}")
+        for row in result.json["probes"]
+        if row["file"] == opened.document.path
+    ]
+    if result.json["outcome"] not in _FAILED:
+        end = place["line"] if place is not None and place["line"] is not None else 1
+        rows.append((end, result.json["outcome"], result_label(result.json, stale=False)))
+    for old, code, message in rows:
+        line = result.moves.now(old - 1)
+        if line is not None:
+            yield _diagnostic(
+                server, opened, line, stale, source="nvm-lsp run", code=code, message=message,
+                severity=_INFORMATION, related=[],
+            )
 
 
 def _failure(

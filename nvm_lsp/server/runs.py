@@ -114,6 +114,7 @@ class Runs:
             self.results[uri] = made
             self._server.refresh_inlay_hints()
             self._server.diagnoser.run_ended(uri)
+            self._server.push_run(uri)
         return result
 
     def changed(self, uri: str, before: Sequence[str], after: Sequence[str]) -> None:
@@ -197,6 +198,7 @@ class Runs:
             self.tests[uri] = made
             self._server.refresh_inlay_hints()
             self._server.diagnoser.run_ended(uri)
+            self._server.push_run(uri)
         return {"passed": all(row["passed"] for row in made.cases), "cases": made.cases}
 
     async def difference(

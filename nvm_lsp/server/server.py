@@ -73,6 +73,7 @@ class NvmServer(LanguageServer):
         self.client_pulls = self.client_shows_related = self.client_watches = False
         self._client = "unknown client"
         self._initial_options: Any = None
+        self._pushed_runs: set[str] = set()
         self._initial_folders: tuple[str, ...] = ()
         self._hears_plugins = False
         self._reported: set[str] = set()
@@ -247,6 +248,7 @@ class NvmServer(LanguageServer):
                 f"a change of {uri} is not as in LSP ({error!r}); close it and open it again"
             )
         self.runs.changed(uri, before, opened.document.lines)
+        self._take_back_run(uri)
         self._changed(uri)
 
     def did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
@@ -257,6 +259,7 @@ class NvmServer(LanguageServer):
         includers = self.documents.includers(opened.document.path)
         self.documents.close(uri)
         self.runs.forget(uri)
+        self._take_back_run(uri)
         self.texts.forget(uri)
         self.diagnoser.forget(uri)
         for other in includers:
@@ -381,6 +384,31 @@ class NvmServer(LanguageServer):
     def refresh_diagnostics(self) -> None:
         """Has a client that pulls diagnostics do so again."""
         self._refresh("diagnostic", lsp.WORKSPACE_DIAGNOSTIC_REFRESH, attribute="diagnostics")
+
+    def push_run(self, uri: str) -> None:
+        """Pushes what a run has found to a client that pulls but cannot be told to pull again.
+
+        Neovim 0.10 and 0.11 are such. With the next edit it pulls, so what was pushed goes.
+        """
+        opened = self.documents.documents.get(uri)
+        workspace = self.client_capabilities.workspace
+        refresh = workspace.diagnostics if workspace is not None else None
+        if opened is None or not self.client_pulls or (refresh and refresh.refresh_support):
+            return
+        from nvm_lsp.server.run_diagnostics import run_diagnostics  # noqa: PLC0415 -- for few
+
+        self._pushed_runs.add(uri)
+        found = run_diagnostics(self, opened)
+        self.protocol.notify(
+            lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, {"uri": uri, "diagnostics": found}
+        )
+
+    def _take_back_run(self, uri: str) -> None:
+        if uri in self._pushed_runs:
+            self._pushed_runs.discard(uri)
+            self.protocol.notify(
+                lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, {"uri": uri, "diagnostics": []}
+            )
 
     def refresh_inlay_hints(self) -> None:
         self._refresh("inlay_hint", lsp.WORKSPACE_INLAY_HINT_REFRESH)

@@ -42,7 +42,8 @@ async def test_a_client_that_shows_plain_text_gets_no_markdown():
     one.open(URI, PROGRAM)
     hover = await one.ask("textDocument/hover", _at(6, 5))
     assert hover["contents"]["kind"] == "plaintext"
-    assert hover["contents"]["value"].startswith("ADD 0x01 · arithmetic\n\nSum modulo 2^256.\n\n")
+    assert hover["contents"]["value"].startswith("ADD 0x01 · arithmetic")
+    assert "\nSum modulo 2^256.\n" in hover["contents"]["value"]
     assert "stack after [0x7]" in hover["contents"]["value"]
     assert "evm.codes <https://" in hover["contents"]["value"]
 
@@ -68,10 +69,69 @@ async def test_a_client_that_says_nothing_gets_markdown():
     assert await one.end() == 0
 
 
+PROBED = "    PUSH1 7\n    STOP #? stack[0]\n"
+HINTS = {"inlayHint": {"refreshSupport": True}}
+PULLS = {"textDocument": {"diagnostic": {"relatedDocumentSupport": True}}}
+
+
+async def run_diagnostics(one, code: str) -> list[str]:
+    """What a client that is pushed to gets of a run, once it ends with such a code."""
+    while True:
+        told = (await one.notified("textDocument/publishDiagnostics", uri=URI))["diagnostics"]
+        found = [item for item in told if item.get("source") == "nvm-lsp run"]
+        if code in [item["code"] for item in found]:
+            return [item["message"] for item in found]
+
+
+async def test_a_run_is_told_as_diagnostics_where_hints_would_not_show_it():
+    one = await start()
+    await one.initialize({})
+    one.open(URI, PROBED)
+    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    probe, end = await run_diagnostics(one, "stop")
+    assert probe == "stack[0] = 7"
+    assert end.startswith("⇒ stop · ")
+    assert await one.end() == 0
+
+
+async def test_a_run_is_no_diagnostic_where_hints_show_it():
+    one = await start()
+    await one.initialize({"workspace": HINTS})
+    one.open(URI, PROBED)
+    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    one.set_text(URI, "    PUSH1 0\n    PUSH1 0\n    REVERT\n", 2)
+    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    assert await run_diagnostics(one, "revert") == ["the run reverts here without data"]
+    assert await one.end() == 0
+
+
+async def test_a_client_that_cannot_be_told_to_pull_again_is_pushed_what_a_run_has_found():
+    one = await start()
+    await one.initialize(PULLS)
+    one.open(URI, PROBED)
+    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    assert len(await run_diagnostics(one, "stop")) == 2
+    one.set_text(URI, PROBED + "# edited\n", 2)
+    assert await one.diagnostics(URI) == [], "from here on it pulls"
+    told = await one.ask("textDocument/diagnostic", {"textDocument": {"uri": URI}})
+    assert [item["code"] for item in told["items"]][-2:] == ["probe", "stop"]
+    assert await one.end() == 0
+
+
+async def test_helix_spells_a_capability_its_own_way():
+    one = await start()
+    await one.initialize(PULLS | {"workspace": {"diagnostic": {"refreshSupport": True}}})
+    one.open(URI, PROBED)
+    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    while "workspace/diagnostic/refresh" not in [m["method"] for m in one.requests]:
+        await one.receive()
+    assert await one.end() == 0
+
+
 async def test_plain_text_keeps_what_is_code():
     assert plain_text("## Why\n\n`a*b` is **not** [x](y#z) \\| `**`\n") == (
         "Why\n\na*b is not x <y#z> | **"
     )
-    assert plain_text("| a | b |\n|---|--:|\n| 1 | 2 |\n```easm\n# `x`\n```\n---") == (
-        "| a | b |\n| 1 | 2 |\n# `x`\n---"
+    assert plain_text("| a | b |\n|---|--:|\n| 1 | 2 |\n```easm\n# `x`\n```  \n\n---\n\nEnd  ") == (
+        "| a | b |\n| 1 | 2 |\n# `x`\n\nEnd"
     )

@@ -72,5 +72,5 @@ def test_a_session_of_neovim(tmp_path):
     assert "finish:" in found["renamed"]
     assert [line.strip() for line in found["renamed"] if "PUSH1 finish" in line]
     assert "    PUSH1 0" in found["formatted"]
-    assert found["outcome"] == "stop"
+    assert (found["outcome"], found["failure"]) == ("stop", "revert")
     assert "shown" not in found, found["shown"]

@@ -31,6 +31,7 @@ __all__ = [
     "Hint",
     "handle",
     "included_hints",
+    "probe_label",
     "result_label",
     "run_hints",
     "run_tooltip",
@@ -247,17 +248,20 @@ def _line_hint(line: int, run: LineRun, stale: bool) -> Hint:
 
 
 def _probe_hint(line: int, row: dict[str, Any], stale: bool) -> Hint:
-    value, error = row["value"], row["error"]
-    if error is not None:
-        label = f"! {error}"
-    elif value is None:
-        label = "not reached"
-    else:
-        label = f"= {_short(value)}" + (f" ({row['hits']:,}x)" if row["hits"] > 1 else "")
+    label, value = probe_label(row), row["value"]
     tooltip = f"`{row['text'].strip()}` = `{value}`" if value is not None else ""
     if stale:
         label, tooltip = f"({label})", f"{tooltip}\n\n*{_STALE}*".strip()
     return Hint(line, label, tooltip, None, 4)
+
+
+def probe_label(row: dict[str, Any]) -> str:
+    """What a probe has shown: a value, an error, or that it was not reached."""
+    if row["error"] is not None:
+        return f"! {row['error']}"
+    if row["value"] is None:
+        return "not reached"
+    return f"= {_short(row['value'])}" + (f" ({row['hits']:,}x)" if row["hits"] > 1 else "")
 
 
 def _short(value: str) -> str:

@@ -103,6 +103,14 @@ local ok, problem = pcall(function()
   })
   result.outcome = run.outcome
 
+  -- A run that fails says so at its line, in every version.
+  vim.api.nvim_buf_set_lines(buffer, 8, 10, true, { '    PUSH1 0', '    PUSH1 0', '    REVERT' })
+  wait_for('the mended text', function() return not vim.tbl_contains(codes(), 'ASM001') end)
+  result.failure = ask('workspace/executeCommand', {
+    command = 'nvm.run', arguments = { params.textDocument.uri },
+  }).outcome
+  wait_for('the failure', function() return vim.tbl_contains(codes(), 'revert') end)
+
   vim.lsp.stop_client(client)
   wait_for('the server to leave', function()
     return vim.lsp.client_is_stopped(client)
