@@ -16,7 +16,7 @@ from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.server.stack_comment_edits import picture_text
 
-__all__ = ["has_flow", "is_ready", "prepare", "program_cost", "stack_page"]
+__all__ = ["has_flow", "inputs_page", "is_ready", "prepare", "program_cost", "stack_page"]
 
 #: Bytes of a program that is analysed at once.
 _SHORT = 1_024
@@ -83,6 +83,18 @@ def _around(assembly: Assembly, line: int) -> Iterator[str]:
     if len(pcs) == 1:
         yield from _inputs(analysis, pcs[0], before)
         yield from _cost(analysis, pcs[0])
+
+
+def inputs_page(assembly: Assembly, line: int) -> str:
+    """The words that the instruction of a line takes, by its own names of them; nothing where they
+    are not known."""
+    if not assembly.ok or not has_flow(assembly):
+        return ""
+    items = assembly.source_map.line_items(assembly.program.root.path, line)
+    pcs = [pc for pc, size, is_data in items if size and not is_data]
+    analysis = analyze(assembly)
+    before = analysis.before(pcs[0]) if len(pcs) == 1 else None
+    return "" if before is None else "\n\n".join(_inputs(analysis, pcs[0], before))
 
 
 def _why_not(analysis: Analysis, pc: int) -> str:

@@ -72,6 +72,16 @@ async def test_stacks_gas_and_offsets_before_a_run(client, open_text):
     assert {hint.position.line for hint in await hints(client, only)} == {1}
 
 
+async def test_a_macro_of_several_blocks_shows_the_gas_of_each(client, open_text):
+    body = "CALLER\nPUSH ok\nJUMPI\nPUSH0\nDUP1\nREVERT\nok:\n"
+    text = f"%macro check()\n{body}%end\n%check()\nSTOP\n"
+    await open_text(text, URI)
+    (hint,) = [hint for hint in await hints(client) if "gas" in hint.label]
+    assert (hint.position.line, hint.label) == (9, "15 / 5 / 1 gas")
+    for part in ("the 3 blocks that begin here", "- `0x0000` to `0x0004`: 15 gas\n"):
+        assert part in hint.tooltip.value
+
+
 async def test_hits_tops_gas_and_probes_after_a_run(client, open_text):
     await open_text(LOOP, URI)
     await run(client, target="evm")

@@ -44,7 +44,21 @@ async def test_the_parameter_at_the_cursor(client, open_text):
         assert (names[index] if index < len(names) else None) == active, marked
 
 
+async def test_what_is_said_beside_the_signature(client, open_text):
+    documented = "# Sum of both.\n" + MACRO
+    found = await help_at(client, open_text, documented + "%add3(|")
+    assert found.signatures[0].documentation.value == "Sum of both."
+    found = await help_at(client, open_text, MACRO + "%add3(|")
+    assert "PUSH xy" in found.signatures[0].documentation.value
+    found = await help_at(client, open_text, "CALLER\nPUSH1 7\nSSTORE |\n")
+    said = found.signatures[0].documentation.value
+    assert said == "Writes a word to storage.\n\nkey = `0x7` · value = `caller`"
+
+
 async def test_nothing_where_nothing_is_being_filled_in(client, open_text):
-    for marked in ("|", "ADD|", "PUSH1 |", "# add3(|", "nothing(|", "%nothing(|", "(|", "%add3()|"):
+    for marked in (
+        "|", "ADD|", "PUSH1 |", "# add3(|", "STOP |", "DUP1 |", "nothing(|", "%nothing(|", "(|",
+        "%add3()|",
+    ):
         assert await help_at(client, open_text, MACRO + marked) is None, marked
     assert not client.log_messages

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _ROWS_SHOWN = 32
+_MOST_BLOCKS = 3
 _LONGEST_STACK = 60
 _LONGEST_VALUE = 48
 #: Said of what an older text did.
@@ -157,19 +158,26 @@ def _offsets(assembly: Assembly, first: int, last: int) -> Iterator[Hint]:
 
 
 def _block_hints(analysis: Analysis, line: int, pcs: list[int]) -> Iterator[Hint]:
-    blocks = analysis.flow.blocks
-    for pc in pcs:
-        block = blocks.get(pc)
+    """The gas of the blocks that begin in a line, of each one where a macro has several."""
+    blocks = [analysis.flow.blocks.get(pc) for pc in pcs]
+    shown, told = [], []
+    for block in blocks:
         if block is None or block.summary is None or not block.states:
             continue
         cost = analysis.block_gas(block)
-        depends = f"\n\nDepends on: {', '.join(cost.dynamic)}" if cost.dynamic else ""
-        tooltip = (
-            f"Gas of this block natively, from `{block.start:#06x}` to `{block.end:#06x}`; "
-            f"interpretation costs extra gas on the NestedVM.{depends}"
-        )
-        yield Hint(line, f"{cost} gas", tooltip, None, 2)
-        return  # one hint a line; the blocks inside of a macro are its own
+        shown.append(str(cost))
+        depends = f"; depends on {', '.join(cost.dynamic)}" if cost.dynamic else ""
+        told.append(f"- `{block.start:#06x}` to `{block.end:#06x}`: {cost} gas{depends}")
+    if not shown:
+        return
+    more = " / …" if len(shown) > _MOST_BLOCKS else ""
+    label = f"{' / '.join(shown[:_MOST_BLOCKS])}{more} gas"
+    which = "this block" if len(shown) == 1 else f"the {len(shown)} blocks that begin here"
+    tooltip = (
+        f"Gas of {which} natively; interpretation costs extra gas on the NestedVM.\n\n"
+        + "\n".join(told[:_ROWS_SHOWN])
+    )
+    yield Hint(line, label, tooltip, None, 2)
 
 
 def _stack_hint(analysis: Analysis, line: int, pc: int) -> Iterator[Hint]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
-from nvm_lsp.opcodes import opcode_by_name
+from nvm_lsp.opcodes import instruction_set
 from nvm_lsp.server.call_site import innermost_call
 from nvm_lsp.server.markup import markup
-from nvm_lsp.server.name_pages import macro_page
+from nvm_lsp.server.name_pages import macro_doc, macro_page
+from nvm_lsp.server.stack_hover import inputs_page
 from nvm_lsp.syntax import parse_line
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def handle(server: NvmServer, params: lsp.SignatureHelpParams) -> dict[str, Any]
     lines = opened.document.lines
     if position.line >= len(lines):
         return None
-    found = signature_at(server.documents.assembly(opened), lines[position.line][: position.column])
+    found = signature_at(
+        server.documents.assembly(opened), lines[position.line][: position.column], position.line
+    )
     if found is None:
         return None
     client = getattr(server.client_capabilities.text_document, "signature_help", None)
@@ -79,8 +82,13 @@ def _to_json(
     return answer
 
 
-def signature_at(assembly: Assembly, before: str) -> Signature | None:
-    """What is being written at the end of ``before``, the text of the line up to the cursor."""
+def signature_at(
+    assembly: Assembly, before: str, line: int | None = None
+) -> Signature | None:
+    """What is being written at the end of ``before``, the text of the line up to the cursor.
+
+    ``line`` is that line's number, for what is known of the stack there.
+    """
     comment = parse_line(before).comment
     if comment is not None and len(before.rstrip("\r\n")) >= comment.start:
         return None
@@ -88,7 +96,7 @@ def signature_at(assembly: Assembly, before: str) -> Signature | None:
     if call is not None:
         name, index = call
         return _macro(assembly, name[1:], index) if name.startswith("%") else _function(name, index)
-    return _opcode(before)
+    return _opcode(assembly, before, line)
 
 
 def _macro(assembly: Assembly, name: str, index: int) -> Signature | None:
@@ -102,7 +110,7 @@ def _macro(assembly: Assembly, name: str, index: int) -> Signature | None:
     )
     active = index if index < len(parameters) else None
     label = f"%{name}({', '.join(parameters)}){effect}"
-    return Signature(label, parameters, active, macro_page(assembly, name))
+    return Signature(label, parameters, active, macro_doc(macro) or macro_page(assembly, name))
 
 
 def _function(name: str, index: int) -> Signature | None:
@@ -114,13 +122,15 @@ def _function(name: str, index: int) -> Signature | None:
     )
 
 
-def _opcode(before: str) -> Signature | None:
+def _opcode(assembly: Assembly, before: str, line: int | None) -> Signature | None:
     """The words that an opcode takes from the stack and leaves there, once it is written out."""
     found = _MNEMONIC.match(before)
     if found is None or not before[found.end(1) :]:
         return None
-    row = opcode_by_name(found[1])
-    if row is None or row.is_push or row.is_dup or row.is_swap:
+    row = instruction_set(assembly.fork).by_name.get(found[1].upper())
+    if row is None or not row.inputs or row.is_dup or row.is_swap:
         return None
     label = f"{row.name} [{', '.join(row.inputs)}] -> [{', '.join(row.outputs)}]"
-    return Signature(label, row.inputs, 0 if row.inputs else None, row.summary)
+    here = inputs_page(assembly, line) if line is not None else ""
+    text = f"{row.summary}\n\n{here}" if here else row.summary
+    return Signature(label, row.inputs, 0, text)
