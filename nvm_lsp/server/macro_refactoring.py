@@ -36,6 +36,7 @@ __all__ = ["effect_of_lines", "extract_macro", "merges_jumpdest"]
 
 _TITLE = "Extract lines to macro"
 _MOVABLE = (t.Instruction, t.MacroUse, t.Label, t.Bytes, t.Condition, t.Alternative, t.End)
+_CODE = (t.Instruction, t.MacroUse, t.Bytes)
 #: Words of the stack that a macro's head shows at most, of those that it takes and leaves.
 _MOST_WORDS = 6
 
@@ -51,7 +52,7 @@ def extract_macro(
     tree, path = assembly.program.root.tree, assembly.program.root.path
     first, last = _without_blanks(tree, first, min(last, tree.line_count - 1))
     lines = [tree.line(number) for number in range(first, last + 1)]
-    if not any(isinstance(line.statement, t.Instruction | t.MacroUse) for line in lines):
+    if not any(isinstance(line.statement, _CODE[:2]) for line in lines):
         return None
     owner = structure(tree).macro_at(first)
     reason = _hindrance(tree, lines, first, last, owner, around)
@@ -65,15 +66,15 @@ def extract_macro(
     ]
     parameters = ", ".join(name for name in dict.fromkeys(used) if name not in inner)
     name = around.free_name("extracted")
-    indent = indent_of(next(line.text for line in lines if line.statement is not None))
+    indent = indent_of(next(line.text for line in lines if isinstance(line.statement, _CODE)))
     effect = None if inner else effect_of_lines(assembly, lines)
     head = f"%macro {name}({parameters})"
     if effect is not None:
         head += f" takes({effect[0]}) returns({effect[1]})"
         if stacks and owner is None:
             head += _stack_comment(assembly, first, last, *effect)
-    body = "".join(_ended(line.text) for line in lines)
-    macro = f"{head}\n{_reindented(body, indent)}%end\n"
+    body = "".join(_indented(line, indent) for line in lines)
+    macro = f"{head}\n{body}%end\n"
     definition = (
         insertion(path, owner.first, f"{macro}\n") if owner is not None
         else definition_before(path, tree, macro, apart=True)
@@ -275,14 +276,8 @@ def _stack_comment(
     return f"  # {shown[0]} -> {shown[1]}"
 
 
-def _ended(text: str) -> str:
-    return text.rstrip("\r\n") + "\n"
-
-
-def _reindented(body: str, indent: str) -> str:
-    """A macro's body with at least the usual indentation."""
-    if indent:
-        return body
-    return "".join(
-        line if not line.strip() else f"    {line}" for line in body.splitlines(keepends=True)
-    )
+def _indented(line: t.Line, indent: str) -> str:
+    """A line of a macro's body: code has at least the usual indentation."""
+    text = line.text.rstrip("\r\n") + "\n"
+    is_code = isinstance(line.statement, _CODE) or (line.statement is None and bool(line.comment))
+    return f"    {text}" if is_code and not indent else text

@@ -203,12 +203,12 @@ class ProgramFiles:
         """The files that make programs with a file, judged by it and by the open ones alone."""
         found: dict[str, None] = {}
         for start in (path, *self._open):
-            files = self._closure(start)
+            files = self.closure(start)
             if path in files:
                 found.update(files)
         return found
 
-    def _closure(self, path: str) -> dict[str, None]:
+    def closure(self, path: str) -> dict[str, None]:
         """A file and all that it includes."""
         found: dict[str, None] = {path: None}
         work = [path]

@@ -27,7 +27,7 @@ from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["CreateFile", "fixes_of", "is_code", "missing_name", "suppressions"]
+__all__ = ["Creation", "fixes_of", "is_code", "missing_name", "suppressions"]
 
 _GUESS = re.compile(r"did you mean (?P<guess>[^?\s]+)\?")
 #: Letters of codes that no comment can silence: the assembler's and the readers' of comments.
@@ -37,8 +37,11 @@ _MOST_INCLUDES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class CreateFile(Fix):
-    """A fix that makes a file, ``path``."""
+class Creation(Fix):
+    """A fix that makes up what is missing, in a new file if there is a ``path``.
+
+    It mends the program, but is never the one best fix: its author has yet to write it.
+    """
 
     path: str = ""
 
@@ -50,24 +53,26 @@ def fixes_of(
 
     ``files_with`` gives the files of the workspace that define a name (with True, a macro).
     """
-    if diagnostic.fixes:
-        yield from diagnostic.fixes
-        if diagnostic.code not in ("ASM006", "ASM021"):
-            return
-    elif diagnostic.code.startswith(("ASM", "SYN", "SCN", "PRB", "EXP")):
+    missing = missing_name(assembly, diagnostic)
+    if missing is not None:  # what is there by that very name comes before what is like it
+        yield from _includes(assembly, *missing, files_with)
+    yield from diagnostic.fixes
+    if not diagnostic.fixes and diagnostic.code.startswith(("ASM", "SYN", "SCN", "PRB", "EXP")):
         yield from _guesses(assembly, diagnostic)
     if diagnostic.location.path == assembly.program.root.path:
         make = _MAKERS.get(diagnostic.code)
         if make is not None:
             yield from make(assembly, diagnostic)
-        missing = missing_name(assembly, diagnostic)
-        if missing is not None:
-            yield from _includes(assembly, *missing, files_with)
-            yield from _creations(assembly, diagnostic, *missing)
+    if missing is not None:
+        yield from _creations(assembly, diagnostic, *missing)
 
 
 def _fix(title: str, *edits: Edit) -> Fix:
     return Fix(title, edits, Applicability.MANUAL)
+
+
+def _creation(title: str, edit: Edit) -> Creation:
+    return Creation(title, (edit,), Applicability.MANUAL)
 
 
 def _line(assembly: Assembly, diagnostic: Diagnostic) -> t.Line | None:
@@ -212,7 +217,7 @@ def _unreadable(assembly: Assembly, diagnostic: Diagnostic) -> Iterator[Fix]:
     if not diagnostic.message.startswith("no such file") or not os.path.isabs(base):
         return
     path = os.path.normpath(os.path.join(os.path.dirname(base), written))
-    yield CreateFile(f"Create {written}", (), Applicability.MANUAL, path)
+    yield Creation(f"Create {written}", (), Applicability.MANUAL, path)
 
 
 def _effect(assembly: Assembly, diagnostic: Diagnostic) -> Iterator[Fix]:
@@ -275,18 +280,17 @@ def _includes(
     if not os.path.isabs(path):
         return
     shown = f"%{name}" if is_macro else name
-    count = 0
+    found = []
     for other in files_with(name, is_macro):
         written = PurePath(os.path.relpath(other, os.path.dirname(path))).as_posix()
-        if other == path or any(character in written for character in '"\\'):
-            continue
-        yield _fix(
-            f'Include "{written}", which defines {shown}',
-            _include_line(path, tree, f'%include "{written}"\n'),
-        )
-        count += 1
-        if count == _MOST_INCLUDES:
-            return
+        if other != path and not any(character in written for character in '"\\'):
+            found.append(written)
+    found.sort(key=lambda written: (written.count("/"), written))
+    for written in found[:_MOST_INCLUDES]:
+        title = f'Include "{written}", which defines {shown}'
+        edit = _include_line(path, tree, f'%include "{written}"\n')
+        # Of several, only its author knows which is meant.
+        yield _fix(title, edit) if len(found) == 1 else _creation(title, edit)
 
 
 def _include_line(path: str, tree: SyntaxTree, text: str) -> Edit:
@@ -313,11 +317,13 @@ def _creations(
     statement = tree.line(number).statement
     if is_macro:
         if isinstance(statement, t.MacroUse):
-            yield _fix(f"Create macro %{name}", _new_macro(path, tree, number, statement))
+            yield _creation(f"Create macro %{name}", _new_macro(path, tree, number, statement))
         return
     label = _new_label(path, tree, number, name)
     constant = definition_before(path, tree, f"%def {name} = 0\n")
-    fixes = [_fix(f"Create label {name}", label), _fix(f"Create constant {name}", constant)]
+    fixes = [
+        _creation(f"Create label {name}", label), _creation(f"Create constant {name}", constant)
+    ]
     if not _is_jumped_to(tree, number):
         fixes.reverse()
     yield from fixes

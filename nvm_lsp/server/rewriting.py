@@ -61,9 +61,12 @@ def _numbers(assembly: Assembly, span: Span) -> Iterator[Fix]:
     tree, path, number = assembly.program.root.tree, assembly.program.root.path, span.start.line
     owner = structure(tree).macro_at(number)
     labels = assembly.layout.labels
-    for expression in expressions_at(tree.line(number), span.start.column, span.end.column):
-        if isinstance(expression, t.Name | t.String):
-            continue
+    found = [
+        expression
+        for expression in expressions_at(tree.line(number), span.start.column, span.end.column)
+        if not isinstance(expression, t.Name | t.String)
+    ]
+    for expression in dict.fromkeys(found[:1] + found[-1:]):  # the smallest, and the whole
         names = {name.text for name in t.names_in(expression)}
         if "pc" in names or any(owner is not None and owner.owns(name) for name in names):
             continue
@@ -80,7 +83,6 @@ def _numbers(assembly: Assembly, span: Span) -> Iterator[Fix]:
                 yield _fix(f"Write constant {name}", edit_of(path, place, name))
         for text in _forms(expression, written, value):
             yield _fix(f"Write {text}", edit_of(path, place, text))
-        return
 
 
 def _forms(node: t.Expression, written: str, value: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pygls.exceptions import JsonRpcException
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import Target, occurrence_at, target_of
-from nvm_lsp.diagnostics import Applicability, Diagnostic, Fix
+from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix
 from nvm_lsp.runner.prepare import comment_diagnostics
 from nvm_lsp.server.constant_refactoring import (
     extract_constant,
@@ -27,7 +27,7 @@ from nvm_lsp.server.freezing import freeze, update
 from nvm_lsp.server.macro_inlining import inline_all, inline_macro, macro_at
 from nvm_lsp.server.macro_refactoring import extract_macro
 from nvm_lsp.server.program_files import ProgramFiles, read_workspace
-from nvm_lsp.server.quick_fixes import CreateFile, fixes_of, missing_name, suppressions
+from nvm_lsp.server.quick_fixes import Creation, fixes_of, missing_name, suppressions
 from nvm_lsp.server.refactoring import Introduction, Refused, push_conversions
 from nvm_lsp.server.rewriting import rewrites
 from nvm_lsp.server.scenario_toml import is_scenario_file
@@ -191,7 +191,8 @@ def _quick_fixes(
     for diagnostic in here:
         fixes = list(fixes_of(assembly, diagnostic, site.files_with))
         for index, fix in enumerate(fixes):
-            preferred = index == 0 and fix.applicability is not Applicability.UNSAFE
+            unsafe = fix.applicability is Applicability.UNSAFE
+            preferred = index == 0 and not unsafe and not isinstance(fix, Creation)
             yield _Offer("quickfix", fix, (diagnostic,), preferred)
     tests = site.server.runs.tests.get(site.opened.uri)
     if tests is not None:
@@ -303,8 +304,11 @@ class _Site:
 
     def files_with(self, name: str, is_macro: bool) -> list[str]:
         """The files of the workspace that define a name; it has been read."""
-        files = ProgramFiles(self.server)
-        return [path for path in files.defining(name, is_macro) if files.is_editable(path)]
+        files, here = ProgramFiles(self.server), self.opened.document.path
+        return [
+            path for path in files.defining(name, is_macro)
+            if files.is_editable(path) and here not in files.closure(path)
+        ]
 
     async def made(self, key: str) -> Fix | Refused | None:
         """What an action does, with all programs of the workspace in mind.
@@ -379,14 +383,31 @@ class _Site:
 
     def _with_edit(self, answer: dict[str, Any], fix: Fix) -> dict[str, Any] | None:
         server = self.server
-        if isinstance(fix, CreateFile):
+        if isinstance(fix, Creation) and fix.path:
             edit = _creation(server, fix)
             return {**answer, "edit": edit} if edit is not None else None
-        unsafe = _UNSAFE if fix.applicability is Applicability.UNSAFE else ""
+        unsafe = _UNSAFE if _is_unsafe(server.documents.assembly(self.opened), fix) else ""
         edit = workspace_edit(server, fix.edits, confirm=unsafe)
         if unsafe and "changeAnnotations" not in edit:
             answer["title"] += f" ({unsafe})"
         return {**answer, "edit": edit, **_rename_after(server, self.opened, fix)}
+
+
+def _is_unsafe(assembly: Assembly, fix: Fix) -> bool:
+    """Whether a fix may change what the program does, which no change of a comment can."""
+    return fix.applicability is Applicability.UNSAFE and not all(
+        _is_in_comment(assembly, edit) for edit in fix.edits
+    )
+
+
+def _is_in_comment(assembly: Assembly, edit: Edit) -> bool:
+    span, root = edit.location.span, assembly.program.root
+    if edit.location.path != root.path or span.start.line != span.end.line or "\n" in edit.text:
+        return False
+    comment = root.tree.line(span.start.line).comment if (
+        span.start.line < root.tree.line_count
+    ) else None
+    return comment is not None and comment.start <= span.start.column
 
 
 def _knows(server: NvmServer, name: str) -> bool:
@@ -401,12 +422,15 @@ def _resolves(server: NvmServer) -> bool:
     return _knows(server, "data_support") and "edit" in (getattr(support, "properties", None) or ())
 
 
-def _creation(server: NvmServer, fix: CreateFile) -> dict[str, Any] | None:
+def _creation(server: NvmServer, fix: Creation) -> dict[str, Any] | None:
     """The edit that makes a file, None where the client makes none or it would lie outside."""
     workspace = server.client_capabilities.workspace
     able = getattr(workspace, "workspace_edit", None)
-    operations = [str(operation) for operation in getattr(able, "resource_operations", None) or ()]
-    if not getattr(able, "document_changes", False) or not any("create" in o for o in operations):
+    operations = getattr(able, "resource_operations", None) or ()
+    # An enumeration of strings, or strings where the client sends others than LSP knows.
+    if not getattr(able, "document_changes", False) or "create" not in [
+        getattr(operation, "value", operation) for operation in operations
+    ]:
         return None
     if not ProgramFiles(server).is_editable(fix.path):
         return None
