@@ -201,6 +201,17 @@ async def test_programs_that_share_a_library_do_not_share_their_own_names(files:
     })
 
 
+async def test_references_of_a_signature_are_those_of_the_workspace(files: Files):
+    await references(files, {
+        "a.easm": 'PUSH4 sel<|>ector("⟦f(uint8)⟧") # "f(uint8)"\nPUSH topic("f(uint8)")\n',
+        "b.easm": '%def F = 1 + selector( "⟦f(uint8)⟧" )\n%bytes "f(uint8)", selector("f()"):4\n',
+    })
+    await check(
+        files, "textDocument/documentHighlight",
+        '%bytes "é", topic("⟦E()⟧"):32\nPUSH topic("⟦E<|>()⟧")\nPUSH selector("E()")\n',
+    )
+
+
 async def test_an_include_cycle_ends(files: Files):
     await references(files, {
         "a.easm": '%include "b.easm"\n⟦start<|>⟧:\n',

@@ -109,6 +109,21 @@ async def test_definitions_are_links_for_clients_that_take_them(bare: LanguageCl
     assert link.target_range == lsp.Range(lsp.Position(2, 0), lsp.Position(2, 11))
 
 
+async def test_no_more_folds_than_the_client_takes_and_the_longest(bare: LanguageClient, tmp_path):
+    takes = lsp.ClientCapabilities(
+        text_document=lsp.TextDocumentClientCapabilities(
+            folding_range=lsp.FoldingRangeClientCapabilities(range_limit=2)
+        )
+    )
+    files = await start(bare, tmp_path, capabilities=takes)
+    files.write({"main.easm": "# a\n# b\nb:\nADD\nc:\nADD\nADD\n%macro m()\nADD\nADD\nADD\n%end"},
+                ["main.easm"])
+    found = await files.request(
+        "textDocument/foldingRange", {"textDocument": {"uri": files.uri("main.easm")}}
+    )
+    assert [(fold.start_line, fold.end_line) for fold in found] == [(4, 6), (7, 10)]
+
+
 async def test_without_folders_only_open_files_are_renamed(bare: LanguageClient, tmp_path):
     await bare.initialize_session(
         lsp.InitializeParams(capabilities=lsp.ClientCapabilities(), root_uri=None)

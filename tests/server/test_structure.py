@@ -133,8 +133,20 @@ async def test_workspace_symbols_are_found_loosely_best_first(files: Files):
     files.write({"a.easm": "a_fee:\nfee:\nfee_2:\nxfee:\nf_e_e:\nfree:\nefe:\n"})
     found = await files.request("workspace/symbol", {"query": "fee"})
     assert [symbol.name for symbol in found] == [
-        "fee", "fee_2", "a_fee", "xfee", "free", "f_e_e",
+        "fee", "fee_2", "a_fee", "xfee", "f_e_e", "free",
     ]
+
+
+@pytest.mark.parametrize(("query", "names"), [
+    ("tf", ["toFee", "lib.TheFee", "transfer_fee", "tof"]),
+    ("trans fee", ["transfer_fee"]),
+    ("%the", ["lib.TheFee", "other"]),
+    ("TFL", []),
+])
+async def test_workspace_symbols_are_found_by_initials(files: Files, query, names):
+    files.write({"a.easm": "transfer_fee:\ntoFee:\ntof:\nother:\n%def lib.TheFee = 1\n"})
+    found = await files.request("workspace/symbol", {"query": query})
+    assert [symbol.name for symbol in found] == names
 
 
 async def test_workspace_symbols_are_as_the_editor_has_them(files: Files):

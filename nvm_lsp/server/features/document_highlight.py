@@ -1,7 +1,7 @@
 """textDocument/documentHighlight: the places of the name under the cursor in this file.
 
 On `%if`, `%else`, `%macro` and `%end` it is the words of the block that light up; elsewhere a
-mnemonic does with its like.
+mnemonic does with its like, and a signature that is hashed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nvm_lsp.assembler.references import occurrence_at, occurrences, structure, target_of
+from nvm_lsp.server.hashed_texts import hashed_text_at, hashed_texts
 from nvm_lsp.server.program_files import range_json
 from nvm_lsp.source import Position
 from nvm_lsp.syntax import SyntaxTree
@@ -54,6 +55,11 @@ def highlights(tree: SyntaxTree, position: Position) -> Iterator[Highlight]:
         for found in occurrences(tree, target_of(tree, occurrence), pictures=True):
             kind = _WRITE if found.is_definition else _READ
             yield Highlight(found.line, found.start, found.end, kind)
+        return
+    hashed = hashed_text_at(tree, position)
+    if hashed is not None:
+        for same in hashed_texts(tree, hashed.function, hashed.text):
+            yield Highlight(same.line, same.start, same.end, _TEXT)
         return
     if not 0 <= position.line < tree.line_count:
         return

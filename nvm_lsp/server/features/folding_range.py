@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from heapq import nlargest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nvm_lsp.assembler.references import structure
@@ -36,11 +37,15 @@ def handle(server: NvmServer, params: lsp.FoldingRangeParams) -> list[dict[str, 
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return []
-    found = sorted(set(folds(opened.tree)), key=lambda fold: (fold.first, -fold.last))
+    found = set(folds(opened.tree))
+    limit = _limit(server)
+    if limit is not None and len(found) > limit:
+        # The longest ones, so that what lies far down folds, too.
+        found = set(nlargest(limit, found, key=lambda fold: (fold.last - fold.first, -fold.first)))
     return [
         {"startLine": fold.first, "endLine": fold.last}
         | ({"kind": fold.kind} if fold.kind else {})
-        for fold in found[: _limit(server)]
+        for fold in sorted(found, key=lambda fold: (fold.first, -fold.last))
     ]
 
 

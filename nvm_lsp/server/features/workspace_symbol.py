@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.server.outline import SYMBOL_KINDS, Entry, outline
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["handle", "score"]
 
 _MAX_RESULTS = 500
+#: The first letter of each word in `transfer_fee`, `transferFee` and `lib.fee`.
+_INITIAL = re.compile(r"(?:(?<=[._])|(?<![A-Z._])(?=[A-Z])|^)[^._]")
 
 
 async def handle(server: NvmServer, params: lsp.WorkspaceSymbolParams) -> list[dict[str, Any]]:
     await read_workspace(server)
-    query = params.query.strip().lstrip("%@.")
+    query = "".join(params.query.split()).lstrip("%@.")
     found: list[tuple[int, str, str, SyntaxTree, Entry, str]] = []
     files = ProgramFiles(server)
     for path in files.all():
@@ -55,7 +58,8 @@ def score(query: str, name: str) -> int | None:
     """How badly a name fits a query, 0 for the very name; None if it does not.
 
     The letters of the query must occur in the name in that order, in any case. Names that begin
-    with it come before those that contain it, and these before those with letters in between.
+    with it come before those that contain it, then those whose words begin with its letters, then
+    those with letters in between.
     """
     if query == name:
         return 0
@@ -65,6 +69,8 @@ def score(query: str, name: str) -> int | None:
     place = text.find(wanted)
     if place >= 0:
         return 2 if text[place - 1] in "._" else 3
+    if wanted in "".join(_INITIAL.findall(name)).casefold():
+        return 4
     gaps = 0
     position = -1
     for letter in wanted:
@@ -74,4 +80,4 @@ def score(query: str, name: str) -> int | None:
         if position >= 0:
             gaps += after - position - 1
         position = after
-    return 4 + gaps
+    return 5 + gaps
