@@ -284,7 +284,7 @@ def _hashes(place: Place, head: str) -> Iterator[Item]:
         for signature in place.seen(function):
             yield Item(
                 f'{function}("{signature}")', Kind.VALUE,
-                f"0x{selector_of(signature):08x}" if function == "selector" else "",
+                _selector(signature) if function == "selector" else "",
                 rank=_WANTED if head == width else _POSSIBLE + 1, filter=signature,
             )
 
@@ -301,5 +301,10 @@ def _signatures(function: str, place: Place) -> Iterator[Item]:
 
 
 def _signature(function: str, signature: str, source: str, rank: int) -> Item:
-    value = f" · 0x{selector_of(signature):08x}" if function == "selector" else ""
+    value = f" · {_selector(signature)}" if function == "selector" else ""
     return Item(signature, Kind.VALUE, source + value, rank=rank)
+
+
+@lru_cache(maxsize=8192)
+def _selector(signature: str) -> str:
+    return f"0x{selector_of(signature):08x}"

@@ -7,10 +7,10 @@ Documentation is made when an item is looked at, in resolve.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
@@ -49,7 +49,10 @@ _REST_IN_COMMENT = re.compile(r"[A-Za-z0-9_.\-]*")
 _NAMES_LABEL = re.compile(r"[A-Za-z0-9_.]*:")
 #: Items in one answer; the client asks again as typing goes on if there were more.
 _MOST_ITEMS = 400
-_SECONDS_FOR_WORKSPACE = 0.5
+_SECONDS_FOR_WORKSPACE = 0.1
+_TIMES_AS_LONG = 20
+#: What reads the programs of each server's workspace, and when it began.
+_reading: WeakKeyDictionary[NvmServer, tuple[asyncio.Task[float], float]] = WeakKeyDictionary()
 
 
 async def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, Any] | None:
@@ -62,11 +65,11 @@ async def handle(server: NvmServer, params: lsp.CompletionParams) -> dict[str, A
     cursor = cursor_at(server, opened, position, trigger)
     before, after = cursor.line[: position.column], cursor.line[position.column :]
     site = site_at(before)
+    offered, is_complete, usual = False, True, None
     if site.kind in ("selector", "topic") or site.head == "PUSH4":
-        await _look_through(server)
+        is_complete = await _look_through(server)
     client = _client(server)
     shown: list[dict[str, Any]] = []
-    offered, is_complete, usual = False, True, None
     for start, found in contributions.completions(cursor):
         if start is None:
             word = LAST_WORD.search(before)
@@ -102,13 +105,31 @@ def _length_of_rest(before: str, after: str) -> int:
     return found.end() if found is not None else 0
 
 
-async def _look_through(server: NvmServer) -> None:
-    """Reads the workspace's programs, whose signatures are offered; what it did not come to in
-    time, the next completion has."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_SECONDS_FOR_WORKSPACE):
-            async for _ in server.documents.programs():
-                pass
+async def _look_through(server: NvmServer) -> bool:
+    """Whether the workspace's programs, whose signatures are offered, have been read lately.
+
+    If not, they are read beside this, and what is there after a short while is offered. Reading
+    them took a time, and this waits twenty times as long before they are read again.
+    """
+    loop = asyncio.get_running_loop()
+    task, began = _reading.get(server, (None, 0.0))
+    if task is None or (task.done() and loop.time() > began + _TIMES_AS_LONG * task.result()):
+        task = asyncio.ensure_future(_read_programs(server))
+        _reading[server] = task, loop.time()
+        await asyncio.wait((task,), timeout=_SECONDS_FOR_WORKSPACE)
+    return task.done()
+
+
+async def _read_programs(server: NvmServer) -> float:
+    """How long it took to read them, in seconds."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        async for _ in server.documents.programs():
+            pass
+    except Exception as error:
+        server.report("completion", error)
+    return loop.time() - began
 
 
 @hookimpl

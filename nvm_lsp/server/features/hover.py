@@ -205,7 +205,11 @@ def _mnemonic(mnemonic: str, assembly: Assembly, line: int) -> str:
     if row is None:
         text += f"\n- **not in {assembly.fork}**, the fork of this program"
     else:
-        text += _interpretation(row, assembly.fork)
+        added = _interpretation(row, assembly.fork)
+        if added and not row.nvm:
+            text = text.replace("interpretation costs extra gas", added)
+        elif added:
+            text += f" I{added[1:]}."
         if mnemonic != row.name:
             text += f"\n- `{mnemonic}` is another name of it"
     return text + stack_page(assembly, line)
@@ -221,8 +225,9 @@ def _interpretation(row: Opcode, fork: str) -> str:
         gas = [gas for name, gas in figures.items() if row.name in CLASSES.get(name, ())]
         if not gas:
             return ""
-        added.append(f"{' or '.join(map(str, gas))} ({profile})")
-    return f"\n- interpretation adds {', '.join(added)}"
+        unit = " gas" * (not added)
+        added.append(f"{' or '.join(map(str, gas))}{unit} ({profile})")
+    return f"interpretation adds {', '.join(added)}"
 
 
 def _as_emitted(assembly: Assembly, line: int) -> str:
