@@ -31,6 +31,8 @@ from nvm_lsp.syntax import tree as t
 
 __all__ = ["inline_all", "inline_macro", "macro_at"]
 
+#: Uses that are looked at before anybody has chosen to inline them.
+_MOST_SKETCHED = 20
 _LABEL = re.compile(r"\s*\.?[A-Za-z_][\w.]*:")
 
 
@@ -97,6 +99,8 @@ def inline_all(assembly: Assembly, line: int, around: Surroundings) -> Fix | Ref
         if definitions != 1:
             raise _CannotError(f"%{name} is defined {definitions} times")
         edits: list[Edit] = []
+        if around.is_sketch:
+            found = found[:_MOST_SKETCHED]
         for use in _named(macro, found, around):
             edits += _inlined(assembly, macro, use)
         if around.fixed & {macro.context.path, *(path for path, _, _ in found)}:

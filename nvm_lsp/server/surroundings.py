@@ -30,15 +30,20 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The files of all programs that a change concerns; those in ``fixed`` cannot be changed."""
+    """The files of all programs that a change concerns; those in ``fixed`` cannot be changed.
+
+    ``is_sketch`` asks only whether a change can be made: edits that cost something may be missing.
+    """
 
     trees: Mapping[str, SyntaxTree]
     fixed: frozenset[str] = frozenset()
+    is_sketch: bool = False
 
     @staticmethod
-    def of_program(assembly: Assembly) -> Surroundings:
+    def of_program(assembly: Assembly, *, is_sketch: bool = False) -> Surroundings:
         """The files of one program alone."""
-        return Surroundings({c.path: c.tree for c in distinct_contexts(assembly)})
+        trees = {c.path: c.tree for c in distinct_contexts(assembly)}
+        return Surroundings(trees, is_sketch=is_sketch)
 
     @staticmethod
     def of_workspace(files: ProgramFiles, path: str, target: Target) -> Surroundings:

@@ -59,6 +59,8 @@ KINDS = (
 )
 _UNSAFE = "may change what the program does"
 _LONGEST_FOR_STACK = 400
+#: Findings of a selection that have actions of their own; nobody reads more.
+_MOST_FINDINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ async def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[s
         return []
     span = server.converter.span(opened.document, params.range)
     wanted = [str(kind) for kind in params.context.only or ()]
-    here = [d for d in found if _touches(d, opened, span)]
+    here = [d for d in found if _touches(d, opened, span)][:_MOST_FINDINGS]
     if not _resolves(server) or any(missing_name(assembly, d) for d in here):
         await read_workspace(server, opened.uri)
         if opened.assembly is not assembly:
@@ -211,7 +213,7 @@ def _quick_fixes(
 
 
 def _refactorings(site: _Site, assembly: Assembly, wanted: list[str]) -> Iterator[_Offer]:
-    near = Surroundings.of_program(assembly)
+    near = Surroundings.of_program(assembly, is_sketch=True)
     for key, (kind, make) in _REFACTORINGS.items():
         if _is_wanted(kind, wanted):
             fix = make(assembly, site.span, near)
