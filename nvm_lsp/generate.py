@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from nvm_lsp import configuration, textmate
+from nvm_lsp import configuration, highlighting, textmate
 from nvm_lsp.analysis.gas import prices
 from nvm_lsp.assembler import assemble_text
 from nvm_lsp.diagnostics import Applicability, Kind
@@ -265,6 +265,7 @@ GENERATORS = (
     Generator(
         "TextMate grammar", lambda: {"grammar/easm.tmLanguage.json": textmate.grammar_text()}
     ),
+    Generator("colours in other editors", highlighting.texts),
     Generator(
         "schema of the configuration",
         lambda: {"nvm_lsp/configuration.schema.json": configuration.schema_text()},

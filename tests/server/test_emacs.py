@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import nvm_lsp
 from nvm_lsp.cli.serve import EDITORS
 
+FILES = Path(nvm_lsp.__file__).parent / "editor_files" / "emacs"
 SESSION = Path(__file__).parent / "emacs" / "session.el"
 PROGRAM = """\
 # A comment with an emoji 😀 and é.
@@ -30,11 +32,20 @@ done:
 """
 
 
-def _setup() -> str:
+def _of_help() -> str:
     """What the help tells users of Emacs to write, but for the program's place."""
     block = re.search(r"\n  Emacs .*?init\.el:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
     assert '"nvm-lsp" "serve"' in block
     return block.replace('"nvm-lsp" "serve"', f'"{sys.executable}" "-m" "nvm_lsp" "serve"')
+
+
+def _of_file() -> str:
+    """The mode that comes with nvm-lsp."""
+    return (
+        f'(setq easm-server (list "{sys.executable}" "-m" "nvm_lsp" "serve"))\n'
+        f'(add-to-list \'load-path "{FILES}")\n'
+        "(require 'easm-mode)\n(add-hook 'easm-mode-hook 'eglot-ensure)\n"
+    )
 
 
 def _has_eglot(emacs: str) -> bool:
@@ -45,7 +56,8 @@ def _has_eglot(emacs: str) -> bool:
     return done.returncode == 0
 
 
-def test_a_session_of_emacs(tmp_path):
+@pytest.mark.parametrize("setup_lines", [_of_help, _of_file])
+def test_a_session_of_emacs(tmp_path, setup_lines):
     emacs = shutil.which("emacs")
     if emacs is None or not _has_eglot(emacs):
         assert not os.environ.get("CI"), "CI installs emacs and eglot; see .ci/run"
@@ -54,7 +66,7 @@ def test_a_session_of_emacs(tmp_path):
     program.write_text(PROGRAM, encoding="utf-8")
     result = tmp_path / "result.json"
     setup = tmp_path / "setup.el"
-    setup.write_text(_setup(), encoding="utf-8")
+    setup.write_text(setup_lines(), encoding="utf-8")
     done = subprocess.run(
         [emacs, "--batch", "-q", "-l", str(SESSION)],
         env={
@@ -78,3 +90,8 @@ def test_a_session_of_emacs(tmp_path):
     assert "\n    PUSH1 0\n" in found["formatted"]
     assert found["completed"].strip() == "KECCAK256"
     assert found["outcome"] == "stop"
+    if setup_lines is _of_file:
+        assert found["colour"] == "font-lock-keyword-face"
+        assert [mark.strip()[:8] for mark in found["marks"]] == ["⇒ stop ·"]
+        assert "stack, top first: `0x0`, `0x7`" in found["report"]
+        assert not found["marks-left"], "an edit clears them"

@@ -94,6 +94,19 @@ async def test_a_run_is_told_as_diagnostics_where_hints_would_not_show_it():
     assert await one.end() == 0
 
 
+async def test_a_run_is_told_as_text_if_that_is_wished():
+    one = await start()
+    await one.initialize({})
+    one.open(URI, PROBED)
+    ran = {"command": "nvm.run", "arguments": [URI, {"markdown": True}]}
+    text = (await one.ask("workspace/executeCommand", ran))["markdown"]
+    assert text.startswith("⇒ stop · ")
+    assert "stack, top first: `0x7`" in text
+    ran["arguments"] = [URI]
+    assert "markdown" not in await one.ask("workspace/executeCommand", ran)
+    assert await one.end() == 0
+
+
 async def test_a_run_is_no_diagnostic_where_hints_show_it():
     one = await start()
     await one.initialize({"workspace": HINTS})

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import nvm_lsp
 from nvm_lsp.cli.serve import EDITORS
 
+FILES = Path(nvm_lsp.__file__).parent / "editor_files" / "vim"
 SESSION = Path(__file__).parent / "neovim" / "session.lua"
 PROGRAM = """\
 # A comment with an emoji 😀 and é.
@@ -30,11 +32,14 @@ done:
 """
 
 
-def _setup(neovim: str) -> str:
-    """What the help tells users of this Neovim to write, but for the program's place."""
+def _version(neovim: str) -> tuple[int, ...]:
     said = subprocess.run([neovim, "--version"], capture_output=True, text=True, check=True).stdout
-    version = tuple(map(int, re.match(r"NVIM v(\d+)\.(\d+)", said).groups()))
-    title = "0.11 and later" if version >= (0, 11) else "0.7 to 0.10"
+    return tuple(map(int, re.match(r"NVIM v(\d+)\.(\d+)", said).groups()))
+
+
+def _of_help(neovim: str) -> str:
+    """What the help tells users of this Neovim to write, but for the program's place."""
+    title = "0.11 and later" if _version(neovim) >= (0, 11) else "0.7 to 0.10"
     block = re.search(rf"Neovim {title},.*?init\.lua:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
     assert "{ 'nvm-lsp', 'serve' }" in block
     return block.replace(
@@ -42,7 +47,17 @@ def _setup(neovim: str) -> str:
     )
 
 
-def test_a_session_of_neovim(tmp_path):
+def _of_files(neovim: str) -> str:
+    """The files that come with nvm-lsp: since 0.11 they have the server's configuration, too."""
+    lines = f"vim.opt.runtimepath:append('{FILES}')\n"
+    if _version(neovim) < (0, 11):
+        return lines + _of_help(neovim)
+    command = f"{{ '{sys.executable}', '-m', 'nvm_lsp', 'serve' }}"
+    return lines + f"vim.lsp.config('nvm_lsp', {{ cmd = {command} }})\nvim.lsp.enable('nvm_lsp')\n"
+
+
+@pytest.mark.parametrize("setup_lines", [_of_help, _of_files])
+def test_a_session_of_neovim(tmp_path, setup_lines):
     neovim = shutil.which("nvim")
     if neovim is None:
         assert not os.environ.get("CI"), "CI installs neovim; see .ci/run"
@@ -51,14 +66,14 @@ def test_a_session_of_neovim(tmp_path):
     program.write_text(PROGRAM, encoding="utf-8")
     result = tmp_path / "result.json"
     setup = tmp_path / "setup.lua"
-    setup.write_text(_setup(neovim), encoding="utf-8")
+    setup.write_text(setup_lines(neovim), encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(
-        [neovim, "--headless", "--clean", "-S", str(SESSION)],
+        [neovim, "--headless", "-u", str(setup), "-S", str(SESSION)],
         env={
-            **os.environ, "SETUP": str(setup), "PROGRAM": str(program),
-            "RESULT": str(result), "HOME": str(home), "XDG_STATE_HOME": str(home),
+            **os.environ, "PROGRAM": str(program), "RESULT": str(result), "HOME": str(home),
+            **{f"XDG_{kind}_HOME": str(home) for kind in ("CONFIG", "DATA", "STATE", "CACHE")},
         },
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )
@@ -74,3 +89,7 @@ def test_a_session_of_neovim(tmp_path):
     assert "    PUSH1 0" in found["formatted"]
     assert (found["outcome"], found["failure"]) == ("stop", "revert")
     assert "shown" not in found, found["shown"]
+    if setup_lines is _of_files:
+        assert found["colour"] == "easmPush"
+        assert "stack, top first: `0x0`, `0x7`" in found["report"]
+        assert "⇒ stop" in str(found["marks"])

@@ -1,4 +1,4 @@
-"""The command ``nvm.run``: ``[uri, {"target", "case", "snapshots"}]`` to the run's JSON."""
+"""The command ``nvm.run``: a URI and options (target, case, snapshots, markdown) to the JSON."""
 
 from __future__ import annotations
 
@@ -16,4 +16,15 @@ async def handle(server: NvmServer, arguments: tuple[Any, ...]) -> dict[str, Any
     uri, options, *_ = (*arguments, None, None)
     if not isinstance(uri, str):
         raise JsonRpcInvalidParams("nvm.run takes the URI of a document")
-    return await server.run_program(uri, options if isinstance(options, dict) else {})
+    options = options if isinstance(options, dict) else {}
+    found = await server.run_program(uri, options)
+    if options.get("markdown") is True:
+        from nvm_lsp.server.features.inlay_hint import (  # noqa: PLC0415 -- if wished
+            result_label,
+            run_tooltip,
+        )
+
+        # The first line tells it all in short, for where there is only one.
+        label = result_label(found, stale=False)
+        found = {**found, "markdown": f"{label}\n\n{run_tooltip(found)}"}
+    return found

@@ -46,6 +46,12 @@
   (eglot--signal-textDocument/didChange)
   (flymake-start))
 
+(defun session-marks ()
+  "What `easm-run' shows behind lines, as a vector."
+  (vconcat (cl-loop for overlay in (overlays-in (point-min) (point-max))
+                    when (overlay-get overlay 'easm)
+                    collect (substring-no-properties (overlay-get overlay 'after-string)))))
+
 (defun session-code-at (text)
   "Whether what flymake shows mentions TEXT."
   (cl-some (lambda (found) (string-match-p (regexp-quote text) found)) (session-codes)))
@@ -109,6 +115,15 @@
     (plist-get (eglot-execute-command (eglot-current-server) 'nvm.run
                                       (vector (eglot--path-to-uri (buffer-file-name))))
                :outcome))
+  (when (fboundp 'easm-run)
+    (easm-run)
+    (session-note 'marks (session-marks))
+    (session-note 'report (with-current-buffer "*easm run*" (buffer-string)))
+    (font-lock-ensure)
+    (session-goto 3 "PUSH1")
+    (session-note 'colour (symbol-name (get-text-property (point) 'face)))
+    (insert " ")
+    (session-note 'marks-left (session-marks)))
   (set-buffer-modified-p nil)
   (eglot-shutdown (eglot-current-server)))
 

@@ -1,5 +1,5 @@
 -- A session of Neovim 0.7 or later, without a screen, set up by the lines of `serve --help`.
--- Arguments come in the environment: SETUP (those lines), PROGRAM, RESULT (file to write).
+-- Those lines are its init.lua. Arguments come in the environment: PROGRAM, RESULT (file to write).
 vim.opt.swapfile = false
 vim.opt.shada = ''
 
@@ -29,7 +29,6 @@ end
 vim.lsp.handlers['window/showMessage'] = function(_, message) result.shown = message.message end
 
 local ok, problem = pcall(function()
-  dofile(vim.env.SETUP)
   vim.cmd('edit ' .. vim.env.PROGRAM)
   local buffer = vim.api.nvim_get_current_buf()
   wait_for('the client to start', function() return #get_clients() == 1 end)
@@ -102,6 +101,19 @@ local ok, problem = pcall(function()
     command = 'nvm.run', arguments = { params.textDocument.uri },
   })
   result.outcome = run.outcome
+
+  if vim.fn.exists(':NvmRun') == 2 then
+    vim.cmd('NvmRun')
+    local function report()
+      local shown = vim.fn.bufnr('nvm-lsp run')
+      return shown == -1 and '' or table.concat(vim.api.nvim_buf_get_lines(shown, 0, -1, true), '\n')
+    end
+    wait_for('the report', function() return report():find('steps') ~= nil end)
+    result.report = report()
+    local space = vim.api.nvim_get_namespaces()['nvm_lsp']
+    result.marks = vim.api.nvim_buf_get_extmarks(buffer, space, 0, -1, { details = true })
+    result.colour = vim.fn.synIDattr(vim.fn.synID(3, 5, 1), 'name')
+  end
 
   -- A run that fails says so at its line, in every version.
   vim.api.nvim_buf_set_lines(buffer, 8, 10, true, { '    PUSH1 0', '    PUSH1 0', '    REVERT' })
