@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from nvm_lsp.assembler.expressions import UNITS
 from nvm_lsp.syntax import tree as t
 
-__all__ = ["names_in_comment", "words_of_picture"]
+__all__ = ["WORDS_OF_PROBES", "names_in_comment", "words_of_picture"]
 
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*"'
@@ -22,7 +22,7 @@ _FIELD = re.compile(r"\w+=(?!=)")
 #: Keys of scenarios whose whole text is made of expressions.
 _EXPRESSIONS = ("caller", "wallet", "verifier", "value", "gas", "balance", "storage")
 #: Words that stand for themselves in probes and expectations.
-_WORDS_OF_PROBES = frozenset({
+WORDS_OF_PROBES = frozenset({
     "stack", "mem", "memory", "storage", "transient", "returndata", "gas", "gas_left", "msize",
     "pc", "hits", "depth", "_",
 })
@@ -38,9 +38,9 @@ def names_in_comment(comment: t.Comment) -> Iterator[tuple[int, int, str]]:
             for start, text in _expressions_of_scenario(comment):
                 yield from _names(text, start, frozenset())
         case "probe":
-            yield from _names(comment.body, comment.body_start, _WORDS_OF_PROBES)
+            yield from _names(comment.body, comment.body_start, WORDS_OF_PROBES)
         case "expectation":
-            words = _WORDS_OF_PROBES | _WORDS_OF_OUTCOMES
+            words = WORDS_OF_PROBES | _WORDS_OF_OUTCOMES
             yield from _names(comment.body, comment.body_start, words)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from nvm_lsp.assembler.comment_names import WORDS_OF_PROBES
 from nvm_lsp.assembler.expressions import FUNCTIONS, UNITS
 from nvm_lsp.assembler.references import (
     MacroScope,
@@ -307,20 +308,61 @@ def _comment(
         modifiers = 0 if kind == "plain" else _MODIFIER["documentation"]
         yield comment.start, end, _TYPE["comment"], modifiers, ""
         return
+    yield from sorted(_read_by_a_run(comment, text, end, names))
+
+
+def _read_by_a_run(
+    comment: t.Comment, text: str, end: int, names: Mapping[int, Occurrence]
+) -> Iterator[_Stretch]:
+    """The parts of a scenario, probe or expectation, in no particular order."""
+    kind = comment.kind
     yield comment.start, comment.start + 2, _TYPE["comment"], _MODIFIER["documentation"], ""
     key = _KEY.match(text, comment.body_start) if kind != "probe" else None
     start = comment.body_start
+    word = ""
     if key is not None and start not in names:
         yield start, key.end(), _TYPE["property"], 0, ""
-        start = key.end()
+        start, word = key.end(), key[0]
+    path = _PATHS[word].match(text, start) if kind == "scenario" and word in _PATHS else None
+    span = path.span("path") if path is not None else (end, end)
+    if path is not None:
+        yield *span, _TYPE["string"], 0, ""
+    after_number = False
     for found in _lexemes().finditer(text, start, end):
+        if found.end() > span[0] and found.start() < span[1]:
+            continue  # a part of the path
         if found.lastgroup in ("number", "string"):
             yield *found.span(), _TYPE[found.lastgroup], 0, ""
-        elif found.lastgroup == "word" and found.start("word") in names:
-            yield _name(names[found.start("word")])
+        elif found.lastgroup == "word":
+            key_there = word if kind == "scenario" else ""
+            yield from _word_of_comment(found, text, key_there, names, after_number)
+        after_number = found.lastgroup == "number"
+
+
+def _word_of_comment(
+    found: re.Match[str], text: str, key: str, names: Mapping[int, Occurrence], after_number: bool
+) -> Iterator[_Stretch]:
+    """A word of a scenario with its key, or of a probe or an expectation if that is empty."""
+    start, end = found.span("word")
+    word = found["word"]
+    if start in names:
+        yield _name(names[start])
+    elif after_number and word in UNITS:
+        yield start, end, _TYPE["type"], _LIBRARY, ""
+    elif key in _CHOICES:
+        yield start, end, _TYPE["enumMember"], 0, ""
+    elif word in WORDS_OF_PROBES if not key else text[end : end + 1] == "=":
+        yield start, end, _TYPE["property"], 0, ""
 
 
 _KEY = re.compile(r"[A-Za-z][\w.]*")
+#: Keys of scenarios whose text is made of given words, and where others have a path.
+_CHOICES = ("fork", "kernel", "target", "mode")
+_REST = re.compile(r"[ \t]+(?P<path>\S(?:.*\S)?)")
+_PATHS = {
+    "scenario": _REST, "abi": _REST, "matches": _REST,
+    "deploy": re.compile(r"[ \t]+\S+[ \t]+(?P<path>[^\s=]+)(?!\S)"),
+}
 
 
 @lru_cache(maxsize=1)

@@ -143,6 +143,9 @@ async def test_comments(files: Files):
 %def FEE = 1
 STOP #? storage[FEE]
 STOP #= return 0x01
+#@ deploy FEE lib/2x.easm balance=3 gwei
+#@ kernel table
+#@ abi a b.json
 """, """
         #@ comment.documentation
         balance property
@@ -155,11 +158,25 @@ STOP #= return 0x01
         1 number
         STOP keyword.controlFlow
         #? comment.documentation
+        storage property
         FEE variable.readonly
         STOP keyword.controlFlow
         #= comment.documentation
         return property
         0x01 number
+        #@ comment.documentation
+        deploy property
+        FEE variable.readonly
+        lib/2x.easm string
+        balance property
+        3 number
+        gwei type.defaultLibrary
+        #@ comment.documentation
+        kernel property
+        table enumMember
+        #@ comment.documentation
+        abi property
+        a b.json string
     """)
 
 
