@@ -13,10 +13,10 @@ __all__ = ["handle"]
 
 
 async def handle(server: NvmServer, arguments: tuple[Any, ...]) -> dict[str, Any]:
-    uri, options, *_ = (*arguments, None, None)
+    uri, given, *_ = (*arguments, None, None)
     if not isinstance(uri, str):
         raise JsonRpcInvalidParams("nvm.run takes the URI of a document")
-    options = options if isinstance(options, dict) else {}
+    options: dict[str, Any] = given if isinstance(given, dict) else {}
     found = await server.run_program(uri, options)
     if options.get("markdown") is True:
         from nvm_lsp.server.features.inlay_hint import (  # noqa: PLC0415 -- if wished
