@@ -207,6 +207,17 @@ class Protocol(LanguageServerProtocol):
         if not future.cancelled() and (error := future.exception()) is not None:
             self._server.report(_METHOD.get(), error)
 
+    def _execute_handler(
+        self, msg_id: Any, handler: Any, callback: Any, args: Any = None, kwargs: Any = None
+    ) -> None:
+        # pygls notes what handlers of notifications and commands give, and never strikes it off:
+        # each result of a run would be kept for as long as the server lives.
+        def done(future: Any) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, args, kwargs)
+
     def _run_generator(self, future: Any, *, gen: Any, result_future: Any) -> None:
         # As in pygls, which lets what was cancelled as the server ends be logged as an error.
         if future is not None and future.cancelled():
