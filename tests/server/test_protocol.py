@@ -32,7 +32,6 @@ async def test_nothing_is_kept_of_what_was_answered():
         protocol.receive({"jsonrpc": "2.0", "method": method, "params": params, **more})
 
     receive("initialize", {"processId": None, "rootUri": None, "capabilities": {}}, id=0)
-    receive("initialized", {})
     for number in range(1, 4):
         command = {"command": "nvm.run", "arguments": ["file:///nowhere.easm"]}
         receive("workspace/executeCommand", command, id=number)
@@ -46,3 +45,4 @@ async def test_nothing_is_kept_of_what_was_answered():
         await asyncio.sleep(0.01)
     assert sum(b'"id"' in data for data in sink.sent) == 5
     assert not protocol._request_futures
+    await server.close()
