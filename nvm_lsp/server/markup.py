@@ -14,7 +14,7 @@ __all__ = ["markup", "plain_text"]
 
 _LINK = re.compile(r"\[([^\]]+)\]\((\S+?)\)")
 #: Code first: what stands in it is no markup.
-_MARKS = re.compile(r"(`+)(?P<code>.+?)\1|\*\*(?P<bold>.+?)\*\*|\\(?P<escaped>[^\w\s])")
+_MARKS = re.compile(r"(`+)(?P<code>.+?)\1|\*\*(?P<bold>.+?)\*\*|\\(?P<escaped>[!-/:-@\[-`{-~])")
 _TABLE_RULE = re.compile(r"\|?[-:| ]*-[-:| ]*\|[-:| ]*")
 
 

@@ -25,23 +25,25 @@ _CALLS = (0xF1, 0xF2, 0xF4, 0xFA)
 
 
 def is_ready(assembly: Assembly) -> bool:
-    """Whether asking for stacks and gas is quick."""
-    if len(assembly.bytecode) <= _SHORT:
-        return True
-    return has_flow(assembly) and _COST in assembly.__dict__
+    """Whether asking for the program's gas, too, is quick."""
+    return len(assembly.bytecode) <= _SHORT or (
+        has_flow(assembly) and _COST in assembly.__dict__
+    )
 
 
 def has_flow(assembly: Assembly) -> bool:
-    """Whether stacks alone are quick, as they are once the rules have run."""
-    known = analyze(assembly).__dict__.keys()
-    return len(assembly.bytecode) <= _SHORT or {"flow", "comments"} <= known
+    """Whether asking for stacks and the gas of blocks is quick, as once the rules have run."""
+    if len(assembly.bytecode) <= _SHORT:
+        return True
+    return {"flow", "comments"} <= analyze(assembly).__dict__.keys()
 
 
-def prepare(assembly: Assembly) -> None:
-    """Makes what stacks and gas are read from; may take long."""
+def prepare(assembly: Assembly, *, cost: bool = True) -> None:
+    """Makes what stacks and gas are read from, the program's gas if ``cost``; may take long."""
     analysis = analyze(assembly)
     _ = analysis.flow, analysis.comments
-    program_cost(assembly)
+    if cost:
+        program_cost(assembly)
 
 
 def program_cost(assembly: Assembly) -> Gas:

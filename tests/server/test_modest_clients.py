@@ -145,6 +145,7 @@ async def test_plain_text_keeps_what_is_code():
     assert plain_text("## Why\n\n`a*b` is **not** [x](y#z) \\| `**`\n") == (
         "Why\n\na*b is not x <y#z> | **"
     )
+    assert plain_text(r"a\_b \[c\] `d\_`") == r"a_b [c] d\_"
     assert plain_text("| a | b |\n|---|--:|\n| 1 | 2 |\n```easm\n# `x`\n```  \n\n---\n\nEnd  ") == (
         "| a | b |\n| 1 | 2 |\n# `x`\n\nEnd"
     )

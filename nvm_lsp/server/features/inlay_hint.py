@@ -16,7 +16,7 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.runner.render import hexdump, meaning_of
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import picture_text
-from nvm_lsp.server.stack_hover import is_ready, prepare
+from nvm_lsp.server.stack_hover import has_flow, prepare
 from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ async def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[st
     first = params.range.start.line
     last = min(params.range.end.line, len(opened.document.lines) - 1)
     assembly = server.documents.assembly(opened)
-    if assembly.ok and (settings.stack or settings.gas) and not is_ready(assembly):
-        await asyncio.to_thread(prepare, assembly)
+    if assembly.ok and (settings.stack or settings.gas) and not has_flow(assembly):
+        await asyncio.to_thread(prepare, assembly, cost=False)
         if opened.assembly is not assembly:
             return []  # the client asks again for the text that it has now
     hints = list(
