@@ -269,6 +269,7 @@ async def test_links(files: Files):
 #@ deploy 0x02 ⟦token.json⟧:Token
 #@ scenario ⟦run.toml⟧
 #@ abi ⟦token.json⟧
+#@ matches ⟦run.toml⟧
 #@ deploy 0x03 nowhere.easm
 #@ deploy
 %include "⟦lib/token.easm⟧" # 😀

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Link", "handle", "links"]
 
 _DEPLOY = re.compile(r"deploy[ \t]+\S+[ \t]+(?P<path>\S+)")
-_REST = re.compile(r"(?:scenario|abi)[ \t]+(?P<path>\S+(?:[ \t]+\S+)*)")
+_REST = re.compile(r"(?:scenario|abi|matches)[ \t]+(?P<path>\S+(?:[ \t]+\S+)*)")
 #: `file.json:Name` is one contract of several in a file.
 _CONTRACT = re.compile(r":[\w$]+$")
 
