@@ -8,6 +8,7 @@ import { createTasks } from "./tasks";
 import { createTesting } from "./testing";
 import { createTools, reporting } from "./tools";
 import { showControlFlow } from "./graph";
+import { registerEditorCommands } from "./server/editor-commands";
 import { createStatus } from "./server/status";
 import { Server } from "./server/server";
 
@@ -28,6 +29,7 @@ export function activate(context: vscode.ExtensionContext): { activationMs: numb
   const runs: Runs = new Runs(context, server);
   const panel = new Panel(context, server, runs);
   createStatus(context, server);
+  context.subscriptions.push(registerEditorCommands());
   createDecorations(context, runs);
   createTasks(context, server);
   const runTestsOf = createTesting(context, server);

@@ -6,6 +6,7 @@ import {
 } from "vscode-languageclient/node";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { editorCommands } from "./editor-commands";
 import { bundledWheel, CancelledError, findPython, install, NoPythonError } from "./install";
 import { locate, type Found } from "./locate";
 
@@ -104,6 +105,7 @@ export class Server implements vscode.Disposable {
     this.log.info(`server ${found.version}: ${found.program} (${found.source})`);
     this.set({ kind: "starting", found });
     const client = new LanguageClient("nvm-lsp", "easm", this.serverOptions(found), this.clientOptions(found));
+    client.registerFeature(editorCommands);
     client.onDidChangeState(({ newState }) => {
       if (this.client !== client) return;
       if (newState === State.Running) this.set({ kind: "running", found });

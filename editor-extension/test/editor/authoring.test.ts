@@ -48,6 +48,23 @@ test("a program is completed, fixed, renamed and formatted", async () => {
     await it.command("Snippets: Insert Snippet");
     await page.locator(".quick-input-list .monaco-list-row", { hasText: "approve" }).first().waitFor();
     await page.keyboard.press("Escape");
+
+    // What is extracted is named at once.
+    await it.goTo(1, 15);
+    await page.keyboard.type(" + 2 * 3");
+    await it.line("2 * 3").waitFor();
+    for (let left = 0; left < 5; left++) await page.keyboard.press("Shift+ArrowLeft");
+    await page.keyboard.press("Control+.");
+    await page.locator(".action-widget .monaco-list-row.focused", { hasText: "Extract to constant" }).waitFor();
+    await page.keyboard.press("Enter");
+    await box.waitFor();
+    await box.fill("TIP");
+    await box.press("Enter");
+    await it.line(/%def\sTIP\s=\s2\s\*\s3/).waitFor();
+    await it.line(/%def\sWORTH\s=\s5\s\+\sTIP/).waitFor();
+
+    await it.lens("1 reference").first().click();
+    await page.locator(".peekview-widget").waitFor();
   });
 });
 
