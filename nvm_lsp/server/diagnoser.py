@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable, Generator, Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,12 +41,13 @@ _LONGEST_PAUSE = 0.5
 _AT_ONCE = 0.1
 #: Seconds of work that an edit may cost without a pause for the next one.
 _UNNOTICED = 0.05
+#: Seconds from one key to the next: rules that take longer wait whether there is a next one.
+_KEYSTROKE = 0.1
 #: Lines from which on they come later in any case.
 _MANY_LINES = 500
 
 Json = dict[str, Any]
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Outdated(Exception):  # noqa: N818 -- no error: there is a newer text
@@ -56,13 +58,15 @@ class Outdated(Exception):  # noqa: N818 -- no error: there is a newer text
 class _State:
     """What is known of a document's diagnostics. ``shown`` are those of each file, by URI.
 
-    ``late`` is what assembler and rules said of the last text that they were asked about.
+    ``late`` is what assembler and rules said of the last text that they were asked about. Rules
+    rest ``rest_until`` they have rested for as long as they worked, to the end or not.
     """
 
     timer: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = None
     took: float = 0.0
     rules_took: float = 0.0
+    rest_until: float = 0.0
     last: float = 0.0
     asked: float = 0.0
     late: tuple[Diagnostic, ...] = ()
@@ -166,13 +170,19 @@ class Diagnoser:
     async def _push_later(self, opened: OpenDocument, state: _State) -> None:
         try:
             loop = asyncio.get_running_loop()
-            await asyncio.sleep(min(state.rules_took, _LONGEST_PAUSE))  # typing may go on
+            pause = state.rest_until - loop.time()
+            if state.rules_took > _KEYSTROKE:
+                pause = max(pause, _KEYSTROKE)
+            await asyncio.sleep(min(pause, _LONGEST_PAUSE))
             await self._bury(opened)
             began = loop.time()
-            late = await self.findings(opened)
+            try:
+                late = await self.findings(opened)
+                state.rules_took = loop.time() - began
+            finally:
+                state.rest_until = 2 * loop.time() - began
             if not self._is_open(opened):
                 return
-            state.rules_took = loop.time() - began
             state.late = late
             self._show(opened, state, (*self._comments(opened), *late))
         except Outdated:
@@ -181,15 +191,20 @@ class Diagnoser:
             self._server.report("diagnostics", error)
 
     def moved(self, uri: str, first: int, removed: int, added: int) -> None:
-        """Lines of a document were replaced: what is shown below them moves along."""
+        """Lines of a document were replaced: what is shown below them moves along.
+
+        Of what was said of them, only that of the first stays for now: it may be much the same.
+        """
         state = self._states.get(uri)
         if state is None or removed == added or not state.late:
             return
         path, by = path_of(uri), added - removed
+        below, kept = first + removed, first + (added > 0)
         state.late = tuple(
-            d if d.location.path != path or d.location.span.start.line < first + removed
+            d if d.location.path != path or d.location.span.start.line < kept
             else replace(d, location=_moved(d.location, by))
             for d in state.late
+            if d.location.path != path or not kept <= d.location.span.start.line < below
         )
 
     def forget(self, uri: str) -> None:
@@ -326,7 +341,7 @@ class Diagnoser:
     async def _bury(self, opened: OpenDocument) -> None:
         """Frees what is known of former texts, unless somebody may be looking at it."""
         if opened.former and not self._busy:
-            await _on_a_thread(OpenDocument.bury, opened)
+            await _on_a_thread(opened.bury)
 
     async def findings(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
         """What the assembler and the rules say; rules run on a thread, so others have their turn.
@@ -339,16 +354,25 @@ class Diagnoser:
         if opened.diagnostics is not None:
             return opened.diagnostics
         steps = examine_in_steps(assembly, settings=documents.lint_settings(opened))
-        found = None
+        gone = threading.Event()
+
+        def work() -> tuple[Diagnostic, ...] | None:
+            while opened.assembly is assembly and not gone.is_set():
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    examination: Examination = end.value
+                    return examination.diagnostics
+            return None
+
         self._busy += 1
         try:
-            while found is None:
-                found = await _on_a_thread(_step, steps)
-                if opened.assembly is not assembly:
-                    raise Outdated
+            found = await _on_a_thread(work, gone.set)
         finally:
             self._busy -= 1
-            del steps
+            steps.close()
+        if found is None or opened.assembly is not assembly:
+            raise Outdated
         opened.diagnostics = found
         return found
 
@@ -394,9 +418,9 @@ class Diagnoser:
         flawed: dict[str, list[Json]] = {}
         documents = self._server.documents
         for place in (*documents.folders, *(d.document.path for d in documents.documents.values())):
-            if os.path.isabs(place):
-                documents.configurations.of(place)
-        for configuration in documents.configurations.read():
+            if not os.path.isabs(place):
+                continue
+            configuration = documents.configurations.of(place)
             if configuration.path is not None and configuration.flaws:
                 uri = documents.uri_of(os.path.abspath(configuration.path))
                 flawed[uri] = _flaws(configuration)
@@ -424,22 +448,13 @@ def _too_large(opened: OpenDocument) -> Diagnostic:
     return problem.at(opened.document.path, 0)
 
 
-def _step(steps: Generator[None, None, Examination]) -> tuple[Diagnostic, ...] | None:
-    """Goes on to the next rule; all diagnostics if there is none."""
-    try:
-        next(steps)
-    except StopIteration as end:
-        found: Examination = end.value
-        return found.diagnostics
-    return None
-
-
-async def _on_a_thread(function: Callable[[T], R], argument: T) -> R:
-    """Like asyncio.to_thread, but cancelling waits until the thread has come to its end."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, argument))
+async def _on_a_thread(function: Callable[[], T], stop: Callable[[], None] = lambda: None) -> T:
+    """Like asyncio.to_thread, but cancelling says so to the thread and waits until it has ended."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
+        stop()
         await asyncio.wait([work])
         raise
 

@@ -241,7 +241,7 @@ class NvmServer(LanguageServer):
                     span = self.converter.span_of_json(opened.document, change["range"])
                     self.diagnoser.moved(uri, *opened.change(span, change["text"], version))
                 else:
-                    opened.set_text(change["text"], version)
+                    self.diagnoser.moved(uri, *opened.set_text(change["text"], version))
         except (KeyError, TypeError, AttributeError) as error:
             # From here on nothing that is said of this text can be relied on.
             self.log_message(
@@ -264,6 +264,7 @@ class NvmServer(LanguageServer):
         self.diagnoser.forget(uri)
         for other in includers:
             self.diagnoser.schedule(other.uri)
+        self.diagnoser.show_configuration_flaws()
 
     def did_save(self, params: lsp.DidSaveTextDocumentParams) -> None:
         uri = params.text_document.uri

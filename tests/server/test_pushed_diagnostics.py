@@ -49,3 +49,36 @@ async def test_diagnostics_of_an_included_file_go_with_the_last_program_that_has
     assert [related["location"]["uri"] for related in flaw["relatedInformation"]] == programs[1:]
     client.notify("textDocument/didClose", {"textDocument": {"uri": programs[1]}})
     assert await client.diagnostics(library.as_uri()) == []
+
+
+async def test_findings_of_the_text_before_go_with_its_lines(client: Wire):
+    """On a long text the assembler's say comes first, with what rules said of the text before."""
+    lines = ["CALLER\n", "POP\n"] * 300 + ["STOP\n"] + ["ADD\n"] * 10
+    client.open(PROGRAM, "".join(lines))
+    last = len(lines) - 10
+    while "FLW001" not in await client.diagnostics(PROGRAM, version=1):
+        pass
+    client.notify("textDocument/didChange", {
+        "textDocument": {"uri": PROGRAM, "version": 2},
+        "contentChanges": [{
+            "range": {"start": {"line": last, "character": 0},
+                      "end": {"line": len(lines), "character": 0}},
+            "text": "",
+        }],
+    })
+    first = await client.notified(PUBLISH, uri=PROGRAM, version=2)
+    assert first["diagnostics"]
+    assert all(item["range"]["start"]["line"] < last for item in first["diagnostics"])
+
+
+async def test_the_flaws_of_a_configuration_go_with_the_last_document_that_it_is_for(
+    client: Wire, tmp_path,
+):
+    (tmp_path / "sub").mkdir()
+    configuration = tmp_path / "sub" / "nvm-lsp.toml"
+    configuration.write_text("nonsense = 1\n")
+    program = (tmp_path / "sub" / "program.easm").as_uri()
+    client.open(program, "STOP\n")
+    assert await client.diagnostics(configuration.as_uri()) == ["configuration"]
+    client.notify("textDocument/didClose", {"textDocument": {"uri": program}})
+    assert await client.diagnostics(configuration.as_uri()) == []
