@@ -16,6 +16,7 @@ from nvm_lsp.assembler.references import Block, structure
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix
 from nvm_lsp.opcodes import opcode_by_name
 from nvm_lsp.server.refactoring import (
+    Introduction,
     definition_before,
     edit_of,
     indent_of,
@@ -23,6 +24,7 @@ from nvm_lsp.server.refactoring import (
     statement_near,
     whole_lines,
 )
+from nvm_lsp.server.surroundings import Surroundings
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t
@@ -245,10 +247,27 @@ def _effect(assembly: Assembly, diagnostic: Diagnostic) -> Iterator[Fix]:
     yield _fix(f"Declare{clauses}", edit_of(diagnostic.location.path, span, clauses))
 
 
+def _duplicate(assembly: Assembly, diagnostic: Diagnostic) -> Iterator[Fix]:
+    """Another name for the second of two definitions; what uses the name keeps the first one."""
+    line, span = _line(assembly, diagnostic), diagnostic.location.span
+    found = re.match(r"%?([A-Za-z_][\w.]*) is defined twice", diagnostic.message)
+    if found is None or line is None:
+        return
+    start = line.text.find(found[1], span.start.column)
+    if start >= 0:
+        name = Surroundings.of_program(assembly).free_name(found[1])
+        place = Span.of_line(span.start.line, start, start + len(found[1]))
+        yield Introduction(
+            f"Rename this one {name}", (edit_of(diagnostic.location.path, place, name),),
+            Applicability.MANUAL, name,
+        )
+
+
 _MAKERS: dict[str, Callable[[Assembly, Diagnostic], Iterator[Fix]]] = {
     "ASM002": _needed_fork,
     "ASM004": _superfluous_operand,
     "ASM005": _too_wide,
+    "ASM007": _duplicate,
     "ASM009": _unreadable,
     "ASM012": _effect,
     "ASM016": _unclosed,

@@ -384,12 +384,23 @@ async def test_rename_is_refused_for_a_clash_in_another_program(files: Files):
     await refused(files, sources, "PRICE", "PRICE is defined in main.easm, line 2")
 
 
-async def test_prepare_rename_says_why_not(files: Files):
-    files.write({"main.easm": "AD<|>D\n"})
-    with pytest.raises(Exception, match="ADD is a mnemonic and cannot be renamed"):
+@pytest.mark.parametrize("marked, reason", [
+    ("AD<|>D\n", "ADD is a mnemonic and cannot be renamed"),
+    ('PUSH sel<|>ector("f()")\n', "selector is a built-in function and cannot be renamed"),
+    ("PUSH 1 eth<|>er\n", "ether is a built-in unit and cannot be renamed"),
+])
+async def test_prepare_rename_says_why_not(files: Files, marked: str, reason: str):
+    files.write({"main.easm": marked})
+    with pytest.raises(Exception, match=reason):
         await files.ask("textDocument/prepareRename")
     files.cursor.position = lsp.Position(1, 0)
     assert await files.ask("textDocument/prepareRename") is None
+
+
+async def test_the_dot_of_a_position_may_be_typed(files: Files):
+    files.write({"main.easm": ".da<|>ta:\n%bytes 1\nPUSH len(data)\n"})
+    edit = await files.ask("textDocument/rename", newName=".store")
+    assert [e.new_text for c in edit.document_changes for e in c.edits] == ["store", "store"]
 
 
 # Linked editing -----------------------------------------------------------------------------------

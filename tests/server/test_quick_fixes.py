@@ -49,6 +49,13 @@ FIXES = {
         "%macro m|() takes(1) returns(2)  # m\nADD\n%end\n%m()\n", "Declare takes(2) returns(3)",
         "%macro m() takes(2) returns(3)  # m\nADD\n%end\n%m()\n",
     ),
+    "a name for the second of two": (
+        "a:\nPUSH a\na|:  # b\na_2:\n", "Rename this one a_3", "a:\nPUSH a\na_3:  # b\na_2:\n",
+    ),
+    "a name for the second of two macros": (
+        "%macro m()\n%end\n%macro m|(x)\n%end\n", "Rename this one m_2",
+        "%macro m()\n%end\n%macro m_2(x)\n%end\n",
+    ),
     "silence on a line with a stack comment": (
         "ADD|  # [x]\nSTOP\n", "Ignore STK001 on this line",
         "ADD  # [x] # easm: ignore[STK001] -- \nSTOP\n",

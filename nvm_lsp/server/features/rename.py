@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
+from nvm_lsp.assembler.expressions import FUNCTIONS, UNITS
 from nvm_lsp.assembler.references import (
     MacroScope,
     Occurrence,
@@ -74,6 +75,8 @@ async def handle(server: NvmServer, params: lsp.RenameParams) -> dict[str, Any] 
         )
     target = target_of(opened.tree, occurrence)
     new = params.new_name.strip().removeprefix("%" if target.is_macro else "@")
+    if occurrence.kind == "position":
+        new = new.removeprefix(".")
     problem = name_problem(new, is_macro=target.is_macro)
     if problem:
         raise _refusal(problem)
@@ -129,6 +132,9 @@ def _why_no_name(tree: SyntaxTree, position: Position) -> str:
             return f"{word} is a mnemonic and cannot be renamed"
         if is_built_in(word):
             return f"{word} is a built-in name and cannot be renamed"
+        if word in FUNCTIONS or word in UNITS:
+            what = "function" if word in FUNCTIONS else "unit"
+            return f"{word} is a built-in {what} and cannot be renamed"
     return ""
 
 
