@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,20 +106,29 @@ def read_bytes(path: str) -> bytes | Unreadable:
 
 def decode_source(data: bytes, path: str) -> str | Unreadable:
     """Source text of a file's bytes: UTF-8, with or without a byte order mark."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and len(data) % 2 == 0:
+        return Unreadable(f"{path} is UTF-16 text", "save it as UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        data = error.object
+        before = data[: error.start].decode("utf-8")
         return Unreadable(
-            f"{path}: line {line} is not UTF-8 text",
-            "easm source is UTF-8; run bytecode as 0x… or with the option that takes bytes",
+            f"{_place(path, before)}: byte {data[error.start]:#04x} is not UTF-8 text",
+            "save the file as UTF-8; of bytecode, name a file of hexadecimal digits",
         )
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
+        place = _place(path, text[: text.index("\0")])
         return Unreadable(
-            f"{path}: line {line} holds a NUL byte, so this is no text", "name an easm file"
+            f"{place}: a NUL byte, so this is no UTF-8 text",
+            "name an easm file; if it is one, save it as UTF-8",
         )
     return text
+
+
+def _place(path: str, before: str) -> str:
+    """Where a text goes on, line and column from one."""
+    return f"{path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
 
 
 def parse_hex_file(data: bytes) -> bytes | None:

@@ -59,15 +59,19 @@ def run(arguments: argparse.Namespace) -> int:
     code = 0
     known = Configurations()
     for path in arguments.paths:
-        if not os.path.exists(path):
+        if not os.path.lexists(path):
             return complain(f"no such file: {path}")
         try:
-            bindings += _bindings(path, known)
+            for found in _bindings(path, known):
+                if isinstance(found, Unreadable):
+                    code = complain(found.message, found.hint)
+                else:
+                    bindings.append(found)
         except _BadLineError as error:
             return complain(str(error))
     if complain_of_configuration(known):
         return 2
-    if not bindings:
+    if not bindings and not code:
         print("nothing to verify: no program has a #@ matches line", file=sys.stderr)
         return 0
     for binding in bindings:
@@ -76,17 +80,19 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _bindings(path: str, known: Configurations) -> Iterator[_Binding]:
+def _bindings(path: str, known: Configurations) -> Iterator[_Binding | Unreadable]:
     for file in files_of([path], known):
         yield from _of_program(file)
     if os.path.isdir(path):
         yield from _of_manifest(path, known.of(path))
 
 
-def _of_program(program: str) -> Iterator[_Binding]:
+def _of_program(program: str) -> Iterator[_Binding | Unreadable]:
     source = read_source(program)
-    if isinstance(source, Unreadable) or source.tree is None:
+    if isinstance(source, Unreadable):
+        yield source
         return
+    assert source.tree is not None
     for number, line in enumerate(source.tree.lines()):
         comment = line.comment
         if comment is None or comment.kind != "scenario" or not comment.body.startswith("matches"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 
 from nvm_lsp.configuration import Configurations
@@ -53,5 +54,17 @@ def _below(folder: str, configurations: Configurations) -> Iterator[str]:
         for name in sorted(names):
             if name.endswith(SOURCE):
                 path = os.path.join(here, name)
-                if not configuration.excludes(path):
+                if not configuration.excludes(path) and not _is_device(path):
                     yield os.path.normpath(path)
+
+
+def _is_device(path: str) -> bool:
+    """Whether what stands there is a pipe or the like, which reading might never come to an end of.
+
+    Whoever names one outright wants it read.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # why it cannot be read is said when it is
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -13,19 +13,18 @@ __all__ = ["write_file"]
 def write_file(data: bytes, output: str) -> int:
     """Writes a file whole or not at all; the exit code."""
     try:
-        output = os.path.realpath(output)  # a link stays one
-        folder = os.path.dirname(output)
-        if os.path.exists(output) and not os.path.isfile(output):
-            with open(output, "wb") as device:
+        target = os.path.realpath(output)  # a link stays one
+        if os.path.exists(target) and not os.path.isfile(target):
+            with open(target, "wb") as device:
                 device.write(data)
             return 0
         # To a file beside the target first, then renamed.
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".nvm-lsp-")
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".nvm-lsp-")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            os.chmod(temporary, _mode_of(output))
-            os.replace(temporary, output)
+            os.chmod(temporary, _mode_of(target))
+            os.replace(temporary, target)
         except BaseException:
             os.unlink(temporary)
             raise

@@ -96,12 +96,15 @@ def test_what_cannot_be_read_is_named(nvm, tmp_path, command, make, complaint):
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (bytes(range(256)), "is not UTF-8 text"),
-        (b"PUSH1 1\n\0\0\n", "line 2 holds a NUL byte"),
+        (bytes(range(1, 256)), "bad.easm:2:118: byte 0x80 is not UTF-8 text"),
+        ("\ufeffSTOP\nADD # é\xfc".encode()[:-1], "bad.easm:2:8: byte 0xc3 is not UTF-8 text"),
+        ("STOP".encode("utf-16"), "bad.easm is UTF-16 text\n  hint: save it as UTF-8"),
+        ("STOP".encode("utf-16-le"), "bad.easm:1:2: a NUL byte"),
+        (b"PUSH1 1\n\0\0\n", "bad.easm:2:1: a NUL byte"),
         (b"A" * (10 * 2**20), "unknown mnemonic"),
         (b"(" * 100_000, "unexpected"),
     ],
-    ids=["binary", "nul", "10 MB of one line", "nested"],
+    ids=["binary", "cut", "utf-16", "utf-16 without mark", "nul", "10 MB of one line", "nested"],
 )
 def test_rubbish_gets_a_message(nvm, tmp_path, command, data, complaint):
     (tmp_path / "bad.easm").write_bytes(data)

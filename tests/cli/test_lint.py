@@ -270,7 +270,7 @@ def test_a_wrong_configuration_ends_with_2(check, text, complaint):
 
 
 def test_a_pipe_is_read_once_and_a_device_not_for_ever(check, tmp_path):
-    check("/dev/zero", code=2, err="holds a NUL byte")
+    check("/dev/zero", code=2, err="zero:1:1: a NUL byte")
     os.mkfifo(tmp_path / "pipe")
     thread = threading.Thread(target=(tmp_path / "pipe").write_text, args=[IDLE])
     thread.start()
@@ -279,9 +279,20 @@ def test_a_pipe_is_read_once_and_a_device_not_for_ever(check, tmp_path):
     check("-", stdin=b" " * (MAX_FILE_BYTES + 1), code=2, err="larger than 16 MiB")
 
 
+@pytest.mark.parametrize("command", ["lint", "test", "verify", "fmt"])
+def test_a_pipe_in_a_folder_is_passed_over(nvm, tmp_path, command):
+    os.mkfifo(tmp_path / "pipe.easm")
+    (tmp_path / "a.easm").write_text("STOP #= stop\n")
+    (tmp_path / "gone.easm").symlink_to("nowhere")
+    done = nvm(command, ".")
+    assert (done.returncode, "gone.easm" in done.stderr) == (2, True), done.stderr
+    assert "pipe" not in done.stdout + done.stderr
+
+
 def test_one_unreadable_file_costs_no_other(check):
-    files = {"a.easm": b"\xff\xfe", "b.easm": IDLE}
-    check(files=files, found=["b.easm:1 LBL001"], code=2, err="a.easm: line 1 is not UTF-8 text")
+    files = {"a.easm": b"\xff", "b.easm": IDLE}
+    err = "a.easm:1:1: byte 0xff is not UTF-8 text"
+    check(files=files, found=["b.easm:1 LBL001"], code=2, err=err)
 
 
 PLUGIN = """

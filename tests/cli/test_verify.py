@@ -45,6 +45,16 @@ def test_what_cannot_be_checked_is_an_error(nvm, tmp_path, line, complaint):
     assert (done.returncode, complaint in done.stderr) == (2, True), done.stderr
 
 
+def test_a_program_that_cannot_be_read_is_no_program_that_passes(nvm, tmp_path):
+    (tmp_path / "a.easm").write_bytes(b"\xff")
+    (tmp_path / "b.easm").write_text('#@ matches b.txt "0x"\nSTOP\n')
+    (tmp_path / "b.txt").write_text("0x00\n")
+    done = nvm("verify")
+    assert (done.returncode, "a.easm:1:1: byte 0xff" in done.stderr) == (2, True), done.stderr
+    (tmp_path / "b.txt").write_text("0x01\n")
+    assert "b.easm does not equal" in nvm("verify").stdout
+
+
 def test_nothing_to_verify_is_said(nvm, tmp_path):
     (tmp_path / "a.easm").write_text("STOP\n")
     assert "nothing to verify" in nvm("verify").stderr
