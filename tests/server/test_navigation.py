@@ -384,7 +384,7 @@ async def test_rename_is_refused_for_a_clash_in_another_program(files: Files):
     await refused(files, sources, "PRICE", "PRICE is defined in main.easm, line 2")
 
 
-@pytest.mark.parametrize("marked, reason", [
+@pytest.mark.parametrize(("marked", "reason"), [
     ("AD<|>D\n", "ADD is a mnemonic and cannot be renamed"),
     ('PUSH sel<|>ector("f()")\n', "selector is a built-in function and cannot be renamed"),
     ("PUSH 1 eth<|>er\n", "ether is a built-in unit and cannot be renamed"),
