@@ -44,6 +44,7 @@ def capabilities(*encodings: str) -> lsp.ClientCapabilities:
                     ),
                 )
             ),
+            code_lens=lsp.CodeLensClientCapabilities(),
             code_action=lsp.CodeActionClientCapabilities(
                 data_support=True,
                 resolve_support=lsp.ClientCodeActionResolveOptions(properties=["edit"]),

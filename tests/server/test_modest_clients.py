@@ -94,6 +94,46 @@ async def test_a_run_is_told_as_diagnostics_where_hints_would_not_show_it():
     assert await one.end() == 0
 
 
+CASES = "    STOP\n#@ case one\n#= stop\n#@ case two\n#= stop\n"
+
+
+async def actions(one, line: int) -> dict[str, list[object]]:
+    place = {"line": line, "character": 0}
+    found = await one.ask("textDocument/codeAction", {
+        "textDocument": {"uri": URI}, "range": {"start": place, "end": place},
+        "context": {"diagnostics": []},
+    })
+    return {
+        a["title"]: [a["command"]["command"], *a["command"]["arguments"][1:]]
+        for a in found if a["kind"] == "source.run.nvm-lsp"
+    }
+
+
+async def test_without_lenses_code_actions_run_the_program():
+    one = await start()
+    await one.initialize({})
+    one.open(URI, CASES)
+    always = {
+        "▶ Run on NestedVM": ["nvm.run"], "Run natively": ["nvm.run", {"target": "evm"}],
+        "Test all cases": ["nvm.test"],
+    }
+    assert await actions(one, 0) == always
+    assert await actions(one, 3) == always | {
+        "▶ Run two": ["nvm.run", {"case": "two"}], "Test": ["nvm.test", {"case": "two"}],
+    }
+    one.set_text(URI, "    NOTHING\n", 2)
+    assert await actions(one, 0) == {}, "a program with errors cannot run"
+    assert await one.end() == 0
+
+
+async def test_where_there_are_lenses_no_code_action_runs_the_program():
+    one = await start()
+    await one.initialize({"textDocument": {"codeLens": {}}})
+    one.open(URI, CASES)
+    assert await actions(one, 0) == {}
+    assert await one.end() == 0
+
+
 async def test_a_run_is_told_as_text_if_that_is_wished():
     one = await start()
     await one.initialize({})

@@ -30,6 +30,7 @@ from nvm_lsp.server.program_files import ProgramFiles, read_workspace
 from nvm_lsp.server.quick_fixes import Creation, fixes_of, missing_name, suppressions
 from nvm_lsp.server.refactoring import Introduction, Refused, push_conversions
 from nvm_lsp.server.rewriting import rewrites
+from nvm_lsp.server.run_actions import RUN, run_actions
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.source_actions import UNUSED_INCLUDE, WholeFile, has_safe_fix
 from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
@@ -138,7 +139,8 @@ async def handle(server: NvmServer, params: lsp.CodeActionParams) -> list[dict[s
         *_rewrites(site, assembly, wanted),
         *_source_actions(found, wanted),
     ]
-    return [answer for offer in _distinct(offers) if (answer := await site.json(offer))]
+    answers = [answer for offer in _distinct(offers) if (answer := await site.json(offer))]
+    return answers + (run_actions(server, opened, span) if _is_wanted(RUN, wanted) else [])
 
 
 async def resolve(server: NvmServer, action: lsp.CodeAction) -> dict[str, Any]:

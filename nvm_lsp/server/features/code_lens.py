@@ -103,12 +103,12 @@ def _place(line: int) -> dict[str, Any]:
 @hookimpl
 def nvm_lsp_code_lenses() -> Iterable[CodeLensEntry]:
     return [
-        CodeLensEntry("run", _run_lenses),
+        CodeLensEntry("run", run_lenses),
         CodeLensEntry("figures", _figure_lenses, resolve=_with_figures),
     ]
 
 
-def _run_lenses(program: OpenProgram) -> Iterator[CodeLens]:
+def run_lenses(program: OpenProgram) -> Iterator[CodeLens]:
     """The lenses above the first line that emits, and above each case; none without a program."""
     assembly = program.assembly
     line = _first_line(assembly)
