@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from nvm_lsp.assembler import Assembly
@@ -11,27 +11,30 @@ from nvm_lsp.runner.expectations import parse_expectation
 from nvm_lsp.runner.probes import ConstantNames, Place
 from nvm_lsp.source import Location, Position, Span
 
-__all__ = ["freeze", "outcome_text", "update"]
+__all__ = ["freeze", "freeze_end", "outcome_text", "update"]
 
 _LONGEST_DATA = 2 + 2 * 96
+#: Where a line of the text that was run is now; None if it is gone.
+Now = Callable[[int], int | None]
 
 
 def freeze(
-    assembly: Assembly, first: int, last: int, result: dict[str, Any]
+    assembly: Assembly, first: int, last: int, result: dict[str, Any], now: Now
 ) -> Iterator[Fix]:
-    """Expectations for the probes in lines, and for the run's end at its line.
+    """Expectations for the probes in lines of a program, or of a file that one includes.
 
     ``result`` is the run's JSON; a probe whose text has changed since is left alone.
     """
     tree, path = assembly.program.root.tree, assembly.program.root.path
     seen = {
-        (row["file"], row["line"] - 1): row for row in result["probes"] if row["value"] is not None
+        now(row["line"] - 1): row
+        for row in result["probes"] if row["value"] is not None and row["file"] == path
     }
     edits: list[Edit] = []
     texts: list[str] = []
     for number in range(first, min(last, tree.line_count - 1) + 1):
         comment = tree.line(number).comment
-        row = seen.get((path, number))
+        row = seen.get(number)
         if comment is None or comment.kind != "probe" or row is None:
             continue
         text = f"{row['text'].strip()} {row['value']}"
@@ -43,11 +46,10 @@ def freeze(
     if edits:
         what = f"#= {texts[0]}" if len(edits) == 1 else f"{len(edits)} probes"
         yield Fix(f"Freeze to expectation: {what}", tuple(edits), Applicability.MANUAL)
-    yield from _freeze_end(assembly, first, last, result)
 
 
 def update(
-    assembly: Assembly, first: int, last: int, cases: Sequence[dict[str, Any]]
+    assembly: Assembly, first: int, last: int, cases: Sequence[dict[str, Any]], now: Now
 ) -> Iterator[Fix]:
     """Expectations in lines as the last tests have shown them, those that were not met.
 
@@ -59,8 +61,8 @@ def update(
     texts: dict[int, str] = {}
     for case in cases:
         for row in case["findings"]:
-            if row["file"] == path and first <= row["line"] - 1 <= last:
-                number = row["line"] - 1
+            number = now(row["line"] - 1) if row["file"] == path else None
+            if number is not None and first <= number <= last:
                 texts[number] = row["text"]
                 wanted.setdefault(number, set()).add(
                     row["text"] if row["passed"] else row["holds"]
@@ -77,11 +79,12 @@ def update(
             yield Fix(f"Expect what the test showed: #= {text}", (edit,), Applicability.MANUAL)
 
 
-def _freeze_end(
-    assembly: Assembly, first: int, last: int, result: dict[str, Any]
+def freeze_end(
+    assembly: Assembly, first: int, last: int, result: dict[str, Any], now: Now
 ) -> Iterator[Fix]:
+    """An expectation of how a program's run ended, in the line where it did."""
     place = result["last"]
-    line = place["line"] - 1 if place is not None and place["line"] is not None else None
+    line = now(place["line"] - 1) if place is not None and place["line"] is not None else None
     tree, path = assembly.program.root.tree, assembly.program.root.path
     text = outcome_text(result)
     if line is None or not first <= line <= last or line >= tree.line_count or text is None:

@@ -194,6 +194,44 @@ async def test_a_probe_is_frozen_into_an_expectation(client, open_text):
     assert applied(text, end.edit.document_changes[0].edits).endswith("STOP  #= stop\n")
 
 
+async def asked(client, uri: str, first: int, last: int) -> dict[str, lsp.CodeAction]:
+    """What may be rewritten in lines, by title."""
+    found = await client.text_document_code_action_async(
+        lsp.CodeActionParams(
+            text_document=lsp.TextDocumentIdentifier(uri=uri),
+            range=lsp.Range(lsp.Position(first, 0), lsp.Position(last, 0)),
+            context=lsp.CodeActionContext(diagnostics=[], only=["refactor.rewrite"]),
+        )
+    )
+    return {action.title: action for action in found}
+
+
+async def test_what_was_run_is_frozen_where_it_is_now_and_in_included_files(client, open_text):
+    library = "file:///work/library.easm"
+    await open_text("%macro seven()\n    PUSH1 7  #? stack[0]\n%end\n", library)
+    await open_text('%include "library.easm"\n%seven()\nADDRESS #? gas\nSTOP\n', URI)
+    await client.workspace_execute_command_async(
+        lsp.ExecuteCommandParams(command="nvm.run", arguments=[URI])
+    )
+    frozen = (await asked(client, library, 0, 3))["Freeze to expectation: #= stack[0] 7"]
+    (change,) = frozen.edit.document_changes
+    assert (change.text_document.uri, change.edits[0].new_text) == (library, "#= stack[0] 7")
+    start = lsp.Position(0, 0)
+    client.text_document_did_change(
+        lsp.DidChangeTextDocumentParams(
+            text_document=lsp.VersionedTextDocumentIdentifier(uri=URI, version=2),
+            content_changes=[
+                lsp.TextDocumentContentChangePartial(range=lsp.Range(start, start), text="\n\n")
+            ],
+        )
+    )
+    titles = await asked(client, URI, 4, 6)
+    (gas,) = [title for title in titles if title.startswith("Freeze to expectation: #= gas ")]
+    assert titles[gas].edit.document_changes[0].edits[0].range.start.line == 4
+    end = titles["Expect this outcome: #= stop"].edit.document_changes[0].edits[0]
+    assert end.range.start == lsp.Position(5, 4)
+
+
 async def test_an_unmet_expectation_is_rewritten_as_the_test_showed_it(client, open_text):
     marked = "PUSH1 3\nPUSH1 4\nADD  #= stack[0] |8\nSTOP  #= stop\n"
     text, _ = await actions(client, open_text, marked)

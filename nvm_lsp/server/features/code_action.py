@@ -23,7 +23,7 @@ from nvm_lsp.server.constant_refactoring import (
     inline_constant,
 )
 from nvm_lsp.server.diagnoser import Outdated
-from nvm_lsp.server.freezing import freeze, update
+from nvm_lsp.server.freezing import freeze, freeze_end, update
 from nvm_lsp.server.macro_inlining import inline_all, inline_macro, macro_at
 from nvm_lsp.server.macro_refactoring import extract_macro
 from nvm_lsp.server.program_files import ProgramFiles, read_workspace
@@ -200,7 +200,7 @@ def _quick_fixes(
             yield _Offer("quickfix", fix, (diagnostic,), preferred)
     tests = site.server.runs.tests.get(site.opened.uri)
     if tests is not None:
-        for fix in update(assembly, site.first, site.last, tests.cases):
+        for fix in update(assembly, site.first, site.last, tests.cases, tests.moves.now):
             yield _Offer("quickfix", fix)
     for code in dict.fromkeys(diagnostic.code for diagnostic in here):
         alike = tuple(d for d in found if d.code == code and has_safe_fix((d,)))
@@ -232,9 +232,12 @@ def _rewrites(site: _Site, assembly: Assembly, wanted: list[str]) -> Iterator[_O
     ]
     if assembly.ok and last - first <= _LONGEST_FOR_STACK:
         fixes += stack_comment_fixes(assembly, first, last)
-    result = site.server.runs.results.get(site.opened.uri)
-    if result is not None:
-        fixes += freeze(assembly, first, last, result.json)
+    for uri, result in site.server.runs.results.items():
+        if uri == site.opened.uri:
+            fixes += freeze(assembly, first, last, result.json, result.moves.now)
+            fixes += freeze_end(assembly, first, last, result.json, result.moves.now)
+        elif (included := result.included.get(site.opened.document.path)) is not None:
+            fixes += freeze(assembly, first, last, result.json, included.moves.now)
     for fix in fixes:
         yield _Offer("refactor.rewrite", fix)
 
