@@ -79,8 +79,14 @@ export class Panel {
   private ran(outcome: Outcome): void {
     this.uri = outcome.uri;
     const opens = vscode.workspace.getConfiguration("nvm-lsp").get<string>("editor.openPanel", "onRun") === "onRun";
-    if (!this.view && opens) this.show(outcome.uri);
+    if (opens && !this.isInTheWay()) this.show(outcome.uri);
     else this.sendResult();
+  }
+
+  /** Whether showing the panel would cover the program, or take the reader away from it. */
+  private isInTheWay(): boolean {
+    if (!this.view || this.view.visible) return this.view !== undefined;
+    return this.view.viewColumn === undefined || this.view.viewColumn === vscode.window.activeTextEditor?.viewColumn;
   }
 
   private changed(uri: string): void {
@@ -112,7 +118,7 @@ export class Panel {
         await this.sendChunk(message.request, message.chunk);
         break;
       case "line":
-        this.highlight(message.line);
+        this.highlight(message.line, message.path ?? null, message.pathLine ?? null);
         break;
       case "reveal":
         await this.reveal(message.line, message.path);
@@ -165,11 +171,14 @@ export class Panel {
     void this.view?.webview.postMessage(message);
   }
 
-  /** Colours the line of the step, in every editor that shows the program. */
-  private highlight(line: number | null): void {
+  /** Colours the line of the step, in every editor that shows the program or the file it stands in. */
+  private highlight(line: number | null, file: string | null = null, fileLine: number | null = null): void {
+    const places = new Map<string, number>();
+    if (line !== null && this.uri !== undefined) places.set(this.uri, line);
+    if (file !== null && fileLine !== null) places.set(vscode.Uri.file(file).toString(), fileLine);
     for (const editor of vscode.window.visibleTextEditors) {
-      const mine = line !== null && this.view?.visible && editor.document.uri.toString() === this.uri && line <= editor.document.lineCount;
-      const range = mine ? editor.document.lineAt(line - 1).range : undefined;
+      const place = this.view?.visible ? places.get(editor.document.uri.toString()) : undefined;
+      const range = place !== undefined && place <= editor.document.lineCount ? editor.document.lineAt(place - 1).range : undefined;
       editor.setDecorations(this.stepLine, range ? [range] : []);
       if (range) editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
     }
@@ -195,12 +204,12 @@ function page(webview: vscode.Webview, extension: vscode.Uri): string {
     "default-src 'none'", `style-src ${webview.cspSource}`, `font-src ${webview.cspSource}`,
     `img-src ${webview.cspSource}`, `script-src 'nonce-${nonce}'`,
   ].join("; ");
-  const button = (id: string, icon: string, label: string): string =>
-    `<vscode-toolbar-button id="${id}" icon="${icon}" label="${label}" title="${label}" disabled></vscode-toolbar-button>`;
+  const button = (id: string, icon: string, label: string, only = ""): string =>
+    `<button type="button" class="tool ${only}" id="${id}" aria-label="${label}" title="${label}" aria-disabled="true"><vscode-icon name="${icon}"></vscode-icon></button>`;
   const command = (name: string, icon: string, label: string, only = ""): string =>
-    `<vscode-toolbar-button class="${only}" data-command="${name}" icon="${icon}" label="${label}" title="${label}"></vscode-toolbar-button>`;
+    `<button type="button" class="tool ${only}" data-command="${name}" aria-label="${label}" title="${label}"><vscode-icon name="${icon}"></vscode-icon></button>`;
   const section = (id: string, title: string, open = false): string =>
-    `<vscode-collapsible id="${id}" class="hidden" title="${title}"${open ? " open" : ""}><div class="rows" id="${id}-rows"></div></vscode-collapsible>`;
+    `<details id="${id}" class="hidden"${open ? " open" : ""}><summary>${title} <span id="${id}-count"></span></summary><div class="rows" id="${id}-rows"></div></details>`;
   return /* html */ `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -220,7 +229,7 @@ function page(webview: vscode.Webview, extension: vscode.Uri): string {
   <main>
     <header>
       <div class="bar">
-        <span id="name"></span>
+        <h1 id="name"></h1>
         <span id="build"></span>
         <span class="spacer"></span>
         <span class="only-running"><vscode-progress-ring></vscode-progress-ring>${command("cancelRun", "debug-stop", "Cancel the run")}</span>
@@ -247,14 +256,18 @@ function page(webview: vscode.Webview, extension: vscode.Uri): string {
       </div>
     </header>
     <div id="walk">
-      <div class="bar">
+      <div class="bar" role="group" aria-label="steps">
         ${button("first", "debug-reverse-continue", "First step (Home)")}
+        ${button("backOver", "debug-step-back", "Back over a call (Shift+Left)", "only-calls")}
         ${button("back", "chevron-left", "One step back (Left)")}
         <input id="slider" type="range" min="0" max="0" value="0" step="1" aria-label="step" disabled>
-        ${button("forward", "chevron-right", "One step forward (Right)")}
+        ${button("forward", "chevron-right", "One step forward, into a call (Right)")}
+        ${button("over", "debug-step-over", "Over a call (Shift+Right)", "only-calls")}
+        ${button("out", "debug-step-out", "Out of the call (Shift+Up)", "only-calls")}
         ${button("last", "debug-continue", "The end (End)")}
         <span id="position" aria-live="off"></span>
       </div>
+      <nav id="frames" class="hidden" aria-label="calls that the step is in"></nav>
       <div id="instruction"></div>
       <div id="cut"></div>
     </div>
@@ -270,13 +283,15 @@ function page(webview: vscode.Webview, extension: vscode.Uri): string {
           <div id="writer" aria-live="polite"></div>
         </section>
       </div>
+      <div id="untold" class="dim"></div>
+      ${section("returned", "Return data of the last call", true)}
       ${section("storage", "Storage changes", true)}
       ${section("logs", "Logs", true)}
       ${section("transient", "Transient storage")}
       ${section("balances", "Balances")}
       ${section("console", "Console", true)}
       ${section("calls", "Calls", true)}
-      <vscode-collapsible id="kernel" class="hidden" title="Kernel area"><div class="rows" id="kernel-host"></div></vscode-collapsible>
+      <details id="kernel" class="hidden"><summary>Kernel area <span id="kernel-count"></span></summary><div class="rows" id="kernel-host"></div></details>
     </div>
   </main>
   <script nonce="${nonce}" src="${resource("panel.js")}"></script>

@@ -25,6 +25,7 @@ export interface Call {
   name: string | null;
   gas_used: number;
   success: boolean;
+  output: string;
   error: string | null;
   reason: string | null;
 }
@@ -47,7 +48,7 @@ export interface RunResult {
   storage: StorageChange[];
   balances: { address: string; before: string; after: string }[];
   logs: LogEntry[];
-  transient: { address: string; slot: string; before: string; after: string }[];
+  transient: { address: string; slot: string; value: string }[];
   console: string[];
   calls: Call[];
   created: unknown[];
@@ -56,7 +57,7 @@ export interface RunResult {
     detail: string | null;
     reason: string | null;
     logs: (string | null)[];
-    storage: { name: string | null; line: number | null }[];
+    storage: { name: string | null; pc: number | null; line: number | null }[];
   };
   truncated: boolean;
 }
@@ -77,23 +78,57 @@ export type Step = [
   memorySize: number,
 ];
 
-/** Steps in a row. `stack` (bottom first), `memory` and `writers` are those before the first one. */
-export interface StepChunk {
-  from: number;
-  steps: Step[];
+/** A frame before a step: stack (bottom first), memory as pages that are not zero, and what wrote it. */
+export interface FrameState {
   stack: string[];
-  memory: string;
+  size: number;
+  memory: [offset: number, bytes: string][];
   /** Word of memory, and the number of the step that wrote it last. */
   writers: [word: number, step: number][];
 }
 
-/** Where an instruction stands: line in the program, and the true place where that is elsewhere. */
-export type Place = [line: number, path: string | null, pathLine: number | null];
+/** Steps in a row. `frames` are the open ones before the first step, outermost first. */
+export interface StepChunk {
+  from: number;
+  steps: Step[];
+  frames: FrameState[];
+}
+
+/**
+ * Where an instruction stands: line in the program, and the true place where that is elsewhere. Code
+ * that is not the program's has no line there.
+ */
+export type Place = [line: number | null, path: string | null, pathLine: number | null];
+
+/** First step, one past the last, depth from 1, place in `codes` and among the run's calls. */
+export type Frame = [from: number, to: number, depth: number, code: number | null, call: number | null];
+
+/** What an inner frame runs. */
+export interface Code {
+  address: string;
+  label: string | null;
+  /** A nested guest, which a NestedVM runs. */
+  guest: boolean;
+  path: string | null;
+  places: Record<string, Place>;
+}
+
+/** What a run did to the state, and before which step it had happened; see `nvm.trace`. */
+export type Effect =
+  | [step: number, kind: "storage" | "transient" | "balance", address: string, key: string, before: string, after: string]
+  | [step: number, kind: "log", address: string, topics: string[], data: string, size: number, decoded: string | null]
+  | [step: number, kind: "call" | "return" | "console" | "undo", number: number]
+  | [step: number, kind: "data", bytes: string, size: number];
 
 export interface TraceHeader {
   total: number;
   kept: number;
-  chunkSize: number;
+  /** The number of each chunk's first step. */
+  starts: number[];
+  frames: Frame[];
+  codes: Code[];
+  effects: Effect[];
+  untold: number | null;
   places: Record<string, Place>;
   opcodes: Record<string, string>;
 }

@@ -23,15 +23,16 @@ export function describeData(data: string): string {
   const word = BigInt(data.slice(0, 66));
   const shown = `0x${word.toString(16)}`;
   const decimal = word > 9n && word < 10n ** 12n ? ` (${group(word)})` : "";
-  return shown + decimal + (size > 32 ? ` (+${size - 32} bytes)` : "");
+  return shown + decimal + (size > 32 ? ` (+${group(size - 32)} bytes)` : "");
 }
 
 /** `✓ 8 steps · 664 gas above native`, for the end of a line whose inlay hint has the value. */
 export function describeVerdict(result: RunResult, stale: boolean): string {
   const { overhead } = result.gas;
+  const halted = result.outcome === "halt" || result.outcome === "limit";
   const steps = `${group(result.steps)} step${result.steps === 1 ? "" : "s"}`;
   const parts = succeeded(result) ? [steps] : [describeOutcome(result), steps];
-  if (result.kernel !== null && overhead !== null) parts.push(`${group(overhead)} gas above native`);
+  if (result.kernel !== null && overhead !== null && !halted) parts.push(`${group(overhead)} gas above native`);
   return `${stale ? "↻ changed since · " : succeeded(result) ? "✓ " : "✗ "}${parts.join(" · ")}`;
 }
 

@@ -9,7 +9,7 @@ from nvm_lsp.assembler.assembler import Assembly
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.runner.probes import show
 from nvm_lsp.runner.run import Run
-from nvm_lsp.runner.scenario import CONSOLE, Scenario
+from nvm_lsp.runner.scenario import CONSOLE, KERNEL_ADDRESS, Scenario
 from nvm_lsp.runner.world import Call
 
 __all__ = ["line_of", "mnemonic", "to_json"]
@@ -154,7 +154,12 @@ def _profile(result: Run) -> list[list[Any]]:
 
 def _call(call: Call, scenario: Scenario) -> dict[str, Any]:
     creates = call.kind.startswith("CREATE")
-    name = None if creates else scenario.abi.describe_call(call.data)
+    if creates:
+        name = None
+    elif _is_kernel(call, scenario):
+        name = f"guest of {len(call.data):,} bytes" if call.data else None
+    else:
+        name = scenario.abi.describe_call(call.data)
     return {
         "depth": call.depth,
         "kind": call.kind,
@@ -162,7 +167,8 @@ def _call(call: Call, scenario: Scenario) -> dict[str, Any]:
         "from": _hex(call.sender),
         "to": _hex(call.address),
         "code_address": None if creates else _hex(call.code_address),
-        "label": scenario.labels.get(call.code_address),
+        "label": scenario.labels.get(call.code_address)
+        or ("NestedVM" if _is_kernel(call, scenario) else None),
         "value": hex(call.value),
         "data": _hex(call.data),
         "name": name,
@@ -173,6 +179,10 @@ def _call(call: Call, scenario: Scenario) -> dict[str, Any]:
         "error": call.error,
         "reason": None if call.success else scenario.abi.describe_error(call.output),
     }
+
+
+def _is_kernel(call: Call, scenario: Scenario) -> bool:
+    return scenario.target == "nvm" and call.code_address == KERNEL_ADDRESS
 
 
 def _words(words: Mapping[int, int]) -> list[dict[str, str]]:

@@ -7,8 +7,8 @@ import { h } from "./dom";
 
 export interface MemoryContent {
   bytes: Uint8Array;
-  /** Words that the last step wrote. */
-  changed: ReadonlySet<number>;
+  /** Words that the last step wrote, and their bytes before, as far as they are known. */
+  changed: ReadonlyMap<number, Uint8Array>;
   /** Words that anything wrote. */
   written: ReadonlySet<number>;
   /** A name for a word, shown in place of its ASCII. */
@@ -17,17 +17,19 @@ export interface MemoryContent {
 
 const LINE_HEIGHT = 20;
 const MARGIN_ROWS = 8;
-/** Below this width, in pixels, a word takes two lines of 16 bytes. */
+/** Below these widths, in pixels, a word takes two lines of 16 bytes, or four of 8. */
 const NARROW = 800;
+const TINY = 440;
 /** Height that memory grows to before it scrolls, in pixels. */
 const MOST_HEIGHT = 320;
 
 export class MemoryView {
   readonly element: HTMLElement;
   private readonly space: HTMLElement;
-  private content: MemoryContent = { bytes: new Uint8Array(), changed: new Set(), written: new Set() };
+  private content: MemoryContent = { bytes: new Uint8Array(), changed: new Map(), written: new Set() };
   private selected = -1;
-  private narrow = false;
+  /** Lines that a word takes. */
+  private lines = 1;
 
   /** `choose` is called with a word that was clicked, or chosen by Enter. */
   constructor(label: string, private readonly choose: (word: number) => void) {
@@ -50,16 +52,24 @@ export class MemoryView {
   show(content: MemoryContent, follow: boolean): void {
     this.content = content;
     this.element.classList.toggle("empty", this.rows === 0);
-    this.element.setAttribute("aria-rowcount", String(this.rows));
+    // A grid has rows; where there are none, it is a name and the word "empty".
+    this.element.setAttribute("role", this.rows ? "grid" : "group");
+    if (this.rows) this.element.setAttribute("aria-rowcount", String(this.rows));
+    else this.element.removeAttribute("aria-rowcount");
     this.layOut();
     if (this.selected >= this.rows) this.selected = -1;
-    const first = follow ? Math.min(...content.changed) : Infinity;
+    const first = follow ? content.changed.keys().next().value ?? Infinity : Infinity;
     if (Number.isFinite(first)) this.scrollTo(first);
     this.render();
   }
 
+  scrollToTop(): void {
+    this.selected = -1;
+    this.element.scrollTop = 0;
+  }
+
   private get rowHeight(): number {
-    return this.narrow ? 2 * LINE_HEIGHT - 2 : LINE_HEIGHT;
+    return this.lines === 1 ? LINE_HEIGHT : this.lines * (LINE_HEIGHT - 1);
   }
 
   private layOut(): void {
@@ -69,10 +79,12 @@ export class MemoryView {
   }
 
   private resized(): void {
-    const narrow = this.element.clientWidth < NARROW;
-    if (narrow !== this.narrow) {
-      this.narrow = narrow;
-      this.element.classList.toggle("narrow", narrow);
+    const width = this.element.clientWidth;
+    const lines = width < TINY ? 4 : width < NARROW ? 2 : 1;
+    if (lines !== this.lines) {
+      this.lines = lines;
+      this.element.classList.toggle("narrow", lines > 1);
+      this.element.classList.toggle("tiny", lines > 2);
       this.layOut();
     }
     this.render();
@@ -103,13 +115,14 @@ export class MemoryView {
   private row(word: number): HTMLElement {
     const { bytes, changed, written, labels } = this.content;
     const data = bytes.subarray(word * 32, word * 32 + 32);
+    const before = changed.get(word);
     const classes = ["memory-row"];
     if (changed.has(word)) classes.push("changed");
     if (written.has(word)) classes.push("written");
     if (word === this.selected) classes.push("selected");
     const hex = h("span", { class: "hex", attributes: { role: "gridcell" } });
     for (let half = 0; half < data.length; half += 16) {
-      hex.append(h("span", { class: "half" }, groupOf(data.subarray(half, half + 8)), groupOf(data.subarray(half + 8, half + 16))));
+      hex.append(h("span", { class: "half" }, ...[half, half + 8].map((at) => groupOf(data.subarray(at, at + 8), before?.subarray(at, at + 8)))));
     }
     const label = labels?.get(word);
     const row = h(
@@ -124,7 +137,10 @@ export class MemoryView {
       h("span", { class: "offset", text: `0x${(word * 32).toString(16).padStart(4, "0")}`, attributes: { role: "rowheader" } }),
       hex,
       h("span", { class: label ? "ascii label" : "ascii", attributes: { role: "gridcell" } },
-        ...(label ? [label] : [0, 16].map((half) => h("span", { class: "half", text: asciiOf(data.subarray(half, half + 16)) })))),
+        ...(label ? [label] : [0, 16].map((half) => h(
+          "span", { class: "half" },
+          ...(this.lines > 2 ? [half, half + 8] : [half]).map((at) => h("span", { text: asciiOf(data.subarray(at, at + 32 / Math.max(this.lines, 2))) })),
+        )))),
     );
     row.style.transform = `translateY(${word * this.rowHeight}px)`;
     return row;
@@ -158,10 +174,19 @@ export class MemoryView {
   }
 }
 
-/** Eight bytes, leading zeros dim. */
-function groupOf(data: Uint8Array): HTMLElement {
-  const digits = Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return h("span", { class: /^0*$/.test(digits) ? "group zero" : "group", text: digits });
+/** Eight bytes, dim if they are zero; those that differ from before are marked. */
+function groupOf(data: Uint8Array, before: Uint8Array | undefined): HTMLElement {
+  const zero = data.every((byte) => byte === 0);
+  const digits = Array.from(data, (byte) => byte.toString(16).padStart(2, "0"));
+  const parts: (string | HTMLElement)[] = [];
+  const isNew = (at: number): boolean => before !== undefined && data[at] !== (before[at] ?? 0);
+  for (let at = 0; at < data.length;) {
+    const begin = at;
+    while (at < data.length && isNew(at) === isNew(begin)) at += 1;
+    const text = digits.slice(begin, at).join("");
+    parts.push(isNew(begin) ? h("mark", { text }) : text);
+  }
+  return h("span", { class: zero && !data.some((_, at) => isNew(at)) ? "group zero" : "group" }, ...parts);
 }
 
 function asciiOf(data: Uint8Array): string {

@@ -12,8 +12,8 @@ export type ToPanel =
 export type FromPanel =
   | { type: "ready" }
   | { type: "chunk"; request: number; chunk: number }
-  /** The panel stands at a line of the program, or at none. */
-  | { type: "line"; line: number | null }
+  /** The panel stands at a line of the program, or at none, and maybe at one of another file. */
+  | { type: "line"; line: number | null; path?: string | null; pathLine?: number | null }
   | { type: "reveal"; line: number; path: string | null }
   | { type: "command"; command: "run" | "runNatively" | "cancelRun" | "exportTrace" | "exportFlameGraph" }
   | { type: "copy"; text: string };

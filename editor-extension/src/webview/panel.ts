@@ -2,16 +2,16 @@
 
 import "@vscode-elements/elements/dist/vscode-badge/index.js";
 import "@vscode-elements/elements/dist/vscode-button/index.js";
-import "@vscode-elements/elements/dist/vscode-collapsible/index.js";
 import "@vscode-elements/elements/dist/vscode-icon/index.js";
 import "@vscode-elements/elements/dist/vscode-progress-ring/index.js";
-import "@vscode-elements/elements/dist/vscode-toolbar-button/index.js";
-import type { Call, RunResult, TraceAnswer } from "../run-result";
+import type { RunResult, TraceAnswer } from "../run-result";
 import { byteLength, describeOutcome, group, readWord, succeeded } from "../summary";
 import { byId, h } from "./dom";
+import { Effects } from "./effects";
 import { MemoryView } from "./memory-view";
 import type { FromPanel, ToPanel } from "./messages";
 import { bytesOf, Replay, type State } from "./replay";
+import { nameOf, Sections, shortAddress, titleOf } from "./sections";
 
 interface Api {
   postMessage(message: FromPanel): void;
@@ -21,9 +21,13 @@ declare function acquireVsCodeApi(): Api;
 
 const api = acquireVsCodeApi();
 const STACK_SHOWN = 64;
+/** Width of a character of the stack, in pixels, roughly. */
+const CHARACTER = 7.3;
 
 let result: RunResult | null = null;
 let replay: Replay | null = null;
+let effects: Effects | null = null;
+let sections: Sections | null = null;
 let stale = false;
 let running = false;
 /** The step that the panel stands at; the number of kept steps means after the last one. */
@@ -85,13 +89,19 @@ async function showResult(message: Extract<ToPanel, { type: "result" }>): Promis
   result = message.result;
   stale = message.stale;
   replay = null;
+  effects = null;
   state = null;
+  sections = new Sections(result, {
+    goTo, reveal: (line) => send({ type: "reveal", line, path: null }), copy: (text) => send({ type: "copy", text }),
+  });
   api.setState({ uri: message.uri });
   document.body.classList.add("has-result");
   byId("name").textContent = message.name;
   showHead(result);
   showGas(result);
-  showSections(result);
+  showKernel(result);
+  memory.scrollToTop();
+  byId("content").scrollTop = 0;
   showStale();
   showEnd(result);
   setSlider(0, 0, true);
@@ -101,7 +111,10 @@ async function showResult(message: Extract<ToPanel, { type: "result" }>): Promis
     const { header, chunk } = await ask(0);
     if (result !== mine || header === null) return;
     replay = new Replay(header, chunk, async (number) => (await ask(number)).chunk);
+    effects = new Effects(header.effects, header.untold);
     position = replay.header.kept;
+    document.body.classList.toggle("has-calls", header.frames.length > 1);
+    sections.showEnd(effects);
     setSlider(replay.header.kept, position, replay.header.kept === 0);
     byId("cut").textContent = header.kept < header.total
       ? `the first ${group(header.kept)} of ${group(header.total)} steps` : "";
@@ -119,12 +132,12 @@ function showHead(run: RunResult): void {
   document.body.classList.toggle("bad", !good);
   byId("outcome").textContent = describeOutcome(run);
   byId("detail").textContent = run.decoded.detail ?? "";
-  const forms = byLengthForms(run.return_data);
+  const forms = byteLength(run.return_data) === 32 ? readWord(run.return_data) : [];
   byId("forms").replaceChildren(
     ...forms.map((form) => h("span", { class: "form", text: form })),
     ...(byteLength(run.return_data)
       ? [h("button", {
-          class: "link", text: `copy ${byteLength(run.return_data)} bytes`, title: run.return_data.slice(0, 200),
+          class: "link", text: `copy ${group(byteLength(run.return_data))} bytes`, title: run.return_data.slice(0, 200),
           on: { click: () => send({ type: "copy", text: run.return_data }) },
         })]
       : []),
@@ -137,18 +150,14 @@ function showHead(run: RunResult): void {
   );
 }
 
-function byLengthForms(data: string): string[] {
-  if (byteLength(data) < 32) return [];
-  return readWord(data.slice(0, 66));
-}
-
 function badge(text: string): HTMLElement {
   return h("vscode-badge", { text });
 }
 
 function showGas(run: RunResult): void {
   const { used, native, overhead, refund } = run.gas;
-  const compared = run.kernel !== null && native !== null && overhead !== null;
+  // A halt takes all gas there is, here as there, which says nothing of what the kernel costs.
+  const compared = run.kernel !== null && native !== null && overhead !== null && run.outcome !== "halt" && run.outcome !== "limit";
   byId("gas").textContent = `${group(used)} gas`;
   byId("steps").textContent = `${group(run.steps)} steps` + (run.kernel ? ` · ${group(run.host_steps)} of the host` : "");
   const bar = byId("gas-bar");
@@ -173,111 +182,54 @@ function showStale(): void {
   if (stale) send({ type: "line", line: null });
 }
 
-// Sections ------------------------------------------------------------------------------------------
-
-function showSections(run: RunResult): void {
-  section("storage", run.storage.length, run.storage.map((change, index) =>
-    changeRow(change.address, run.decoded.storage[index]?.name ?? change.slot, change.before, change.after)));
-  section("logs", run.logs.length, run.logs.map((entry, index) => logRow(entry, run.decoded.logs[index] ?? null)));
-  section("transient", run.transient.length, run.transient.map((change) =>
-    changeRow(change.address, change.slot, change.before, change.after)));
-  section("balances", run.balances.length, run.balances.map((change) =>
-    changeRow(change.address, "balance", change.before, change.after)));
-  section("console", run.console.length, run.console.map((line) => h("div", { class: "row mono", text: line })));
-  section("calls", run.calls.length, run.calls.map(callRow));
+function showKernel(run: RunResult): void {
   const area = byId("kernel");
   area.classList.toggle("hidden", run.kernel === null);
-  if (run.kernel !== null) {
-    const bytes = bytesOf(run.kernel.memory.slice(2));
-    area.setAttribute("description", `${group(bytes.length)} bytes below guest memory, at the end of the run`);
-    const labels = new Map<number, string>();
-    if (run.kernel.pointer !== null) labels.set(0, `pointer 0x${run.kernel.pointer.toString(16)}`);
-    const none: ReadonlySet<number> = new Set();
-    kernel.show({ bytes, changed: none, written: none, labels }, false);
-  }
-}
-
-function section(id: string, count: number, rows: HTMLElement[]): void {
-  const element = byId(id);
-  element.classList.toggle("hidden", count === 0);
-  element.setAttribute("description", String(count));
-  byId(`${id}-rows`).replaceChildren(...rows.slice(0, 200), ...(rows.length > 200 ? [h("div", { class: "dim", text: `${rows.length - 200} more` })] : []));
-}
-
-function changeRow(address: string, what: string, before: string, after: string): HTMLElement {
-  return h(
-    "div", { class: "row change" },
-    h("span", { class: "address", text: shortAddress(address), title: address }),
-    h("span", { class: "slot", text: shorten(what), title: what }),
-    h("span", { class: "values" },
-      h("span", { class: "before", text: shorten(before), title: titleOf(before) }), " → ",
-      h("span", { class: "after", text: shorten(after), title: titleOf(after) })),
-  );
-}
-
-function logRow(entry: { address: string; topics: string[]; data: string }, decoded: string | null): HTMLElement {
-  return h(
-    "div", { class: "row" },
-    h("span", { class: "address", text: shortAddress(entry.address), title: entry.address }),
-    h("span", { class: "log" },
-      ...(decoded !== null
-        ? [h("span", { class: "decoded", text: decoded, title: [...entry.topics, entry.data.slice(0, 400)].join("\n") })]
-        : [...entry.topics, ...(byteLength(entry.data) ? [entry.data] : [])].map((word) =>
-            h("span", { class: "topic", text: shorten(word), title: word.slice(0, 400) })))),
-  );
-}
-
-function callRow(call: Call): HTMLElement {
-  const to = call.label ?? shortAddress(call.to);
-  const what = call.name ?? (byteLength(call.data) ? `${call.data.slice(0, 10)}…` : "plain ether");
-  const failure = call.success ? "" : call.reason ?? call.error ?? "failed";
-  const row = h(
-    "div", { class: call.success ? "row call" : "row call failed" },
-    h("span", { class: "kind", text: call.kind }),
-    h("span", { class: "decoded", text: `${to}.${what}`, title: `${call.to}\n${call.data.slice(0, 400)}` }),
-    h("span", { class: "gas", text: `${group(call.gas_used)} gas` }),
-    call.step === null || call.depth > 1 ? h("span")
-      : h("button", { class: "link", text: `step ${group(call.step + 1)}`, on: { click: () => goTo(call.step ?? 0) } }),
-    call.value === "0x0" ? null : h("span", { class: "more dim", text: `with ${readWord(call.value).join(" · ")}` }),
-    failure ? h("span", { class: "more failure", text: failure }) : null,
-  );
-  row.style.paddingLeft = `${4 + 18 * (call.depth - 1)}px`;
-  return row;
-}
-
-function shortAddress(address: string): string {
-  return `${address.slice(0, 6)}…${address.slice(-4)}`;
-}
-
-function shorten(text: string): string {
-  return text.length > 30 ? `${text.slice(0, 18)}…${text.slice(-8)}` : text;
-}
-
-function titleOf(word: string): string {
-  return /^0x[0-9a-f]{1,64}$/.test(word) ? [word, ...readWord(word)].join("\n") : word;
+  if (run.kernel === null) return;
+  const bytes = bytesOf(run.kernel.memory.slice(2));
+  byId("kernel-count").textContent = `${group(bytes.length)} bytes below guest memory, at the end of the run`;
+  const labels = new Map<number, string>();
+  if (run.kernel.pointer !== null) labels.set(0, `pointer 0x${run.kernel.pointer.toString(16)}`);
+  kernel.show({ bytes, changed: new Map(), written: new Set(), labels }, false);
 }
 
 // Steps ---------------------------------------------------------------------------------------------
 
 const slider = byId("slider") as HTMLInputElement;
 
+const MOVES: Record<string, () => number> = {
+  first: () => 0,
+  back: () => position - 1,
+  backOver: () => (replay === null || position <= 0 ? 0 : replay.backOver(position)),
+  forward: () => position + 1,
+  over: () => (replay === null || position >= replay.header.kept ? position : replay.over(position)),
+  out: () => (replay === null || position >= replay.header.kept ? position : replay.out(position)),
+  last: () => Infinity,
+};
+const KEYS: Record<string, string> = {
+  ArrowLeft: "back", ArrowRight: "forward", Home: "first", End: "last",
+  "Shift+ArrowLeft": "backOver", "Shift+ArrowRight": "over", "Shift+ArrowUp": "out",
+};
+const PAGE = 100;
+
 slider.addEventListener("input", () => goTo(Number(slider.value)));
-for (const [id, move] of Object.entries({ first: -Infinity, back: -1, forward: 1, last: Infinity })) {
-  byId(id).addEventListener("click", () => goTo(position + move));
-}
+for (const [id, move] of Object.entries(MOVES)) byId(id).addEventListener("click", () => goTo(move()));
 document.addEventListener("keydown", (event) => {
-  if (event.target instanceof HTMLElement && event.target.closest(".memory, .stack, input, vscode-collapsible")) return;
-  const move = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity, PageUp: -100, PageDown: 100 }[event.key];
-  if (move === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !(event.target instanceof HTMLElement)) return;
+  if (event.target.closest(".memory, .stack")) return;
+  const page = { PageUp: -PAGE, PageDown: PAGE }[event.key];
+  const move = MOVES[KEYS[(event.shiftKey ? "Shift+" : "") + event.key] ?? ""];
+  if (page === undefined && move === undefined) return;
   event.preventDefault();
-  goTo(position + move);
+  if (page !== undefined) goTo(position + page);
+  else if (move !== undefined) goTo(move());
 });
 
 function setSlider(max: number, value: number, disabled: boolean): void {
   slider.max = String(max);
   setKnob(value);
   slider.disabled = disabled;
-  for (const id of ["first", "back", "forward", "last"]) byId(id).toggleAttribute("disabled", disabled);
+  for (const id of Object.keys(MOVES)) byId(id).setAttribute("aria-disabled", String(disabled));
 }
 
 /** Moves the knob, and the colour of the way behind it. */
@@ -303,11 +255,13 @@ async function walk(): Promise<void> {
       wanted = null;
       const mine = replay;
       const end = target >= mine.header.kept;
-      const found = await mine.at(end ? Math.max(target - 1, 0) : target);
+      const found = end ? null : await mine.at(target);
       if (mine !== replay) continue;
+      // Of a move over a call, all that has happened meanwhile is marked.
+      const since = position < target && mine.over(position) === target ? position : target - 1;
       position = target;
-      if (end) showEnd(result);
-      else showState(found);
+      if (found === null) showEnd(result);
+      else showState(found, since);
       showPosition();
       // The page is drawn before the next move.
       await new Promise((resolve) => requestAnimationFrame(resolve));
@@ -319,8 +273,9 @@ async function walk(): Promise<void> {
   }
 }
 
-function showState(found: State): void {
+function showState(found: State, since: number): void {
   state = found;
+  if (effects !== null) sections?.showStep(effects, found.index, since);
   showStack([...found.stack].reverse(), found.fresh);
   memory.show({ bytes: found.memory, changed: found.changed, written: new Set(found.writers.keys()) }, true);
   byId("memory-size").textContent = `${group(found.memory.length)} bytes`;
@@ -329,9 +284,10 @@ function showState(found: State): void {
 /** The state after the last step, which the run itself tells. */
 function showEnd(run: RunResult): void {
   state = null;
+  sections?.showEnd(effects);
   showStack(run.stack, 0);
   const bytes = bytesOf(run.memory.slice(2));
-  memory.show({ bytes, changed: new Set(), written: new Set(run.writers.map(({ offset }) => offset >> 5)) }, false);
+  memory.show({ bytes, changed: new Map(), written: new Set(run.writers.map(({ offset }) => offset >> 5)) }, false);
   byId("memory-size").textContent = `${group(bytes.length)} bytes`;
 }
 
@@ -340,10 +296,12 @@ function showPosition(): void {
   if (replay === null || result === null) return;
   const { kept, total } = replay.header;
   const atEnd = position >= kept;
-  for (const id of ["first", "back"]) byId(id).toggleAttribute("disabled", position === 0);
-  for (const id of ["forward", "last"]) byId(id).toggleAttribute("disabled", atEnd);
+  for (const id of ["first", "back", "backOver"]) byId(id).setAttribute("aria-disabled", String(position === 0));
+  for (const id of ["forward", "last", "over", "out"]) byId(id).setAttribute("aria-disabled", String(atEnd));
   byId("position").textContent = atEnd ? `the end, after ${group(total)}` : `step ${group(position + 1)} of ${group(total)}`;
   const step = atEnd ? null : state?.step ?? null;
+  const path = step === null ? [] : state?.path ?? [];
+  showFrames(path);
   const instruction = byId("instruction");
   if (step === null) {
     instruction.replaceChildren(h("span", { class: "dim", text: `the program has ended: ${result.outcome}` }));
@@ -352,17 +310,50 @@ function showPosition(): void {
     return;
   }
   const [pc, opcode, gas] = step;
-  const place = replay.place(pc);
-  const [line, path, pathLine] = place ?? [null, null, null];
+  const [line, file, fileLine] = replay.place(pc, path.at(-1)) ?? [null, null, null];
   instruction.replaceChildren(
     h("span", { class: "mnemonic", text: replay.mnemonic(opcode) }),
     h("span", { class: "dim", text: `pc 0x${pc.toString(16).padStart(4, "0")}` }),
     line === null ? "" : link(`line ${line}`, line, null),
-    path === null || pathLine === null ? "" : link(`${path.split(/[\\/]/).pop() ?? path}:${pathLine}`, pathLine, path),
+    file === null || fileLine === null ? "" : link(`${file.split(/[\\/]/).pop() ?? file}:${fileLine}`, fileLine, file),
     h("span", { class: "dim", text: `${group(gas)} gas left` }),
   );
-  slider.setAttribute("aria-valuetext", `step ${position + 1}, ${replay.mnemonic(opcode)}${line === null ? "" : `, line ${line}`}`);
-  if (!stale) send({ type: "line", line });
+  const inside = path.length > 1 ? `, call depth ${path.length - 1}` : "";
+  slider.setAttribute("aria-valuetext", `step ${position + 1}, ${replay.mnemonic(opcode)}${line === null ? "" : `, line ${line}`}${inside}`);
+  if (!stale) void highlight(path, line, file, fileLine);
+}
+
+/** The calls that the step is in, outermost first; each leads to the step that made it. */
+function showFrames(path: number[]): void {
+  const host = byId("frames");
+  host.classList.toggle("hidden", path.length < 2);
+  const crumbs = path.map((frame, depth) => {
+    const row = replay?.header.frames[frame];
+    const call = row?.[4] == null ? undefined : result?.calls[row[4]];
+    const code = replay?.codeOf(frame) ?? null;
+    const guest = code?.guest ? "guest on " : "";
+    const text = depth === 0 ? "program" : guest + (call ? nameOf(call) : shortAddress(code?.address ?? "0x"));
+    return depth === path.length - 1
+      ? h("span", { class: "crumb", text, attributes: { "aria-current": "step" } })
+      : h("button", {
+          class: "link crumb", text, title: "go to the step that makes the call below",
+          on: { click: () => goTo((replay?.header.frames[path[depth + 1]!]?.[0] ?? 1) - 1) },
+        });
+  });
+  host.replaceChildren(...crumbs);
+}
+
+/** Colours the step's line; of a step in other code, the line of the program that called it. */
+async function highlight(path: number[], line: number | null, file: string | null, fileLine: number | null): Promise<void> {
+  const at = position;
+  const mine = replay;
+  let shown = line;
+  if (shown === null && path.length > 1 && mine !== null) {
+    const calling = mine.header.frames[path[1]!]![0] - 1;
+    const step = await mine.stepAt(calling);
+    shown = step === null ? null : mine.place(step[0])?.[0] ?? null;
+  }
+  if (mine === replay && at === position) send({ type: "line", line: shown, path: file, pathLine: fileLine });
 }
 
 function link(text: string, line: number, path: string | null): HTMLElement {
@@ -370,17 +361,20 @@ function link(text: string, line: number, path: string | null): HTMLElement {
 }
 
 function showStack(words: string[], fresh: number): void {
+  const room = Math.floor((byId("stack").clientWidth - 60) / CHARACTER);
+  const digitsShown = Math.max(12, Math.min(64, room - 3));
   const rows = words.slice(0, STACK_SHOWN).map((word, index) => {
     const digits = word.slice(2);
+    const reading = meaning(word);
     return h(
       "div", { class: index < fresh ? "stack-row fresh" : "stack-row", attributes: { role: "listitem" }, title: titleOf(word) },
       h("span", { class: "depth", text: String(index) }),
-      h("span", { class: "word", text: digits.length > 34 ? `0x${digits.slice(0, 16)}…${digits.slice(-14)}` : word }),
-      h("span", { class: "reading", text: meaning(word) }),
+      h("span", { class: "word", text: digits.length > digitsShown ? `0x${digits.slice(0, digitsShown >> 1)}…${digits.slice(-(digitsShown >> 1))}` : word }),
+      h("span", { class: "reading", text: reading.length + word.length < room ? reading : "" }),
     );
   });
-  if (words.length > STACK_SHOWN) rows.push(h("div", { class: "dim", text: `${words.length - STACK_SHOWN} more below` }));
-  byId("stack").replaceChildren(...(rows.length ? rows : [h("div", { class: "dim none", text: "empty" })]));
+  if (words.length > STACK_SHOWN) rows.push(h("div", { class: "dim", text: `${words.length - STACK_SHOWN} more below`, attributes: { role: "listitem" } }));
+  byId("stack").replaceChildren(...(rows.length ? rows : [h("div", { class: "dim none", text: "empty", attributes: { role: "listitem" } })]));
   byId("stack-depth").textContent = words.length ? `${words.length} deep` : "";
 }
 
@@ -406,13 +400,14 @@ async function showWriter(word: number): Promise<void> {
     return;
   }
   const step = await replay.stepAt(number);
-  const place = step === null ? null : replay.place(step[0]);
+  const place = step === null ? null : replay.place(step[0], replay.frameAt(number));
+  const line = place?.[0] ?? null;
   host.replaceChildren(
     `${offset} was written by `, h("span", { class: "mnemonic", text: step === null ? "" : replay.mnemonic(step[1]) }),
-    place ? link(`line ${place[0]}`, place[0], null) : "",
+    line === null ? "" : link(`line ${line}`, line, null),
     h("button", { class: "link", text: `step ${group(number + 1)}`, title: "go to this step", on: { click: () => goTo(number) } }),
   );
-  if (place && !stale) send({ type: "reveal", line: place[0], path: null });
+  if (line !== null && !stale) send({ type: "reveal", line, path: null });
 }
 
 async function writerAtEnd(word: number): Promise<number | undefined> {

@@ -181,6 +181,18 @@ export class Workbench {
     return this.page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
   }
 
+  /** What axe-core finds wrong with the accessibility of what the webview shows. */
+  async audit(): Promise<string[]> {
+    const frame = await (await this.panel().locator("body").elementHandle())?.ownerFrame();
+    if (!frame) throw new Error("there is no webview");
+    await frame.evaluate(readFileSync(path.join(EXTENSION, "node_modules", "axe-core", "axe.min.js"), "utf8"));
+    return frame.evaluate(async () => {
+      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
+      const { violations } = await axe.run();
+      return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)}\n${node.failureSummary}`));
+    });
+  }
+
   async screenshot(name: string): Promise<void> {
     mkdirSync(ARTIFACTS, { recursive: true });
     await this.page.screenshot({ path: path.join(ARTIFACTS, `${name}.png`) });
