@@ -7,9 +7,10 @@ editor happens in the server, conversion to one-based numbers where text is show
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Document", "Location", "Position", "Span", "split_lines"]
+__all__ = ["Document", "Location", "Position", "Span", "changed_lines", "split_lines"]
 
 # str.splitlines also splits at these, which no editor counts as line ends.
 _EXOTIC_SEPARATOR = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -107,6 +108,16 @@ class Document:
             return len(self.lines), 0
         line = self.lines[position.line]
         return position.line, min(position.column, len(line.rstrip("\r\n")))
+
+
+def changed_lines(before: Sequence[str], after: Sequence[str]) -> tuple[int, int, int]:
+    """What differs between lines: the first that does, how many there were, how many there are."""
+    shorter = min(len(before), len(after))
+    first = next((i for i in range(shorter) if before[i] != after[i]), shorter)
+    same = next(
+        (i for i in range(shorter - first) if before[-1 - i] != after[-1 - i]), shorter - first
+    )
+    return first, len(before) - same - first, len(after) - same - first
 
 
 def split_lines(text: str) -> tuple[str, ...]:

@@ -82,8 +82,17 @@ class Converter:
     def _position_json(self, document: Document | None, position: Position) -> dict[str, int]:
         character = position.column
         if document is not None and position.line < len(document.lines):
-            character = self.units(document.lines[position.line], position.column)
+            line = document.lines[position.line].rstrip("\r\n")
+            character = self.units(line, position.column)
         return {"line": position.line, "character": character}
+
+    def _visible(self, document: Document, span: Span) -> Span:
+        """A span of something to be seen: what is missing at a line's end is seen just before."""
+        if span.start.line != span.end.line or span.start.line >= len(document.lines):
+            return span
+        last = len(document.lines[span.start.line].rstrip("\r\n"))
+        start = min(span.start.column, max(last - 1, 0))
+        return Span.of_line(span.start.line, start, max(min(span.end.column, last), start))
 
     def diagnostic_json(
         self, document: Document, diagnostic: Diagnostic, uri_of: Any, documents: Any
@@ -93,7 +102,7 @@ class Converter:
         if diagnostic.hint:
             message += f"\n{diagnostic.hint}"
         answer: dict[str, Any] = {
-            "range": self.range_json(document, diagnostic.location.span),
+            "range": self.range_json(document, self._visible(document, diagnostic.location.span)),
             "severity": _SEVERITIES.get(diagnostic.severity, 3),
             "code": diagnostic.code,
             "source": "nvm-lsp",

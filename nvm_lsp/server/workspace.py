@@ -21,7 +21,7 @@ from nvm_lsp.lint.linter import check
 from nvm_lsp.opcodes import find_fork
 from nvm_lsp.server.paths import Boundary, Stamp, path_of, stamp_of, uri_of
 from nvm_lsp.server.settings import Settings
-from nvm_lsp.source import Document, Span
+from nvm_lsp.source import Document, Span, changed_lines
 from nvm_lsp.syntax import SyntaxTree, edit, parse_lines
 
 __all__ = ["OpenDocument", "Workspace"]
@@ -73,12 +73,14 @@ class OpenDocument:
         self.outdate()
         return first, removed, count
 
-    def set_text(self, text: str, version: int) -> None:
-        """Replaces the whole text."""
+    def set_text(self, text: str, version: int) -> tuple[int, int, int]:
+        """Replaces the whole text. What differs, as `change` tells it."""
+        before = self.document.lines
         self.document = Document.from_text(self.document.path, text, version)
         self.size = len(text)
         self._parse()
         self.outdate()
+        return changed_lines(before, self.document.lines)
 
     def set_limit(self, limit: int) -> None:
         was_too_large = self.too_large
@@ -208,13 +210,19 @@ class Workspace:
     def assembly(self, opened: OpenDocument) -> Assembly:
         """The document's assembly, made anew if the text has changed."""
         if opened.assembly is None:
-            loader = self.loader(opened)
-            opened.assembly = assemble(
-                opened.tree, loader=loader, default_fork=self._fork(opened),
-                limits=Limits(self.settings.limits.expansion, self.settings.limits.output),
-            )
-            opened.read = frozenset(loader.read)
+            opened.assembly, opened.read = self.assembled(opened, opened.tree)
         return opened.assembly
+
+    def assembled(
+        self, opened: OpenDocument, tree: SyntaxTree
+    ) -> tuple[Assembly, frozenset[str]]:
+        """The assembly of a text in place of a document's, and the files that were read for it."""
+        loader = self.loader(opened)
+        assembly = assemble(
+            tree, loader=loader, default_fork=self._fork(opened),
+            limits=Limits(self.settings.limits.expansion, self.settings.limits.output),
+        )
+        return assembly, frozenset(loader.read)
 
     def diagnostics(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
         """All that is wrong with a document, in all files that it is made of."""

@@ -69,6 +69,7 @@ CASES = {
     ),
     "a byte order mark and a blank": ("\ufeff\n\nadd\n", "\ufeff    ADD\n"),
     "a byte order mark and a label": ("\ufeff  a:\n", "\ufeffa:\n"),
+    "a byte order mark in the middle": ("add\n\ufeffadd\n", "    ADD\n    ADD\n"),
     "no final line end": ("a:", "a:\n"),
     "blank lines": ("\n\na:\n\n\n \n    ADD\n \n    POP\n\n\n", "a:\n\n    ADD\n\n    POP\n"),
     "blank lines without a line end": ("a:\n\n  ", "a:\n"),

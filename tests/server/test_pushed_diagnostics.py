@@ -1,84 +1,60 @@
-"""What a client that does not pull is shown, and when it is taken back."""
+"""Diagnostics that are pushed are about the text that they are said to be about."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.server.wire import Wire, start
+from tests.server.fuzzing.text import Text
+from tests.server.wire import start
 
-PUBLISH = "textDocument/publishDiagnostics"
-PROGRAM = "file:///work/program.easm"
+URI = "file:///work/program.easm"
+LINES = 600
 
 
 @pytest.fixture
-async def client():
-    wire = await start()
-    await wire.initialize()
-    yield wire
-    if wire.process.returncode is None:
-        wire.process.kill()
-    await wire.process.wait()
-    wire.process._transport.close()
+async def wire():
+    one = await start()
+    await one.initialize()
+    yield one
+    assert await one.end() == 0
+    one.process._transport.close()
 
 
-async def test_closing_a_document_takes_its_diagnostics_back(client: Wire):
-    client.open(PROGRAM, "ADDD\n")
-    assert await client.diagnostics(PROGRAM, version=1) == ["ASM001"]
-    client.notify("textDocument/didClose", {"textDocument": {"uri": PROGRAM}})
-    assert await client.diagnostics(PROGRAM) == []
-    # Opened again and mended, it has none; closing it then has nothing to take back.
-    client.open(PROGRAM, "STOP\n", 2)
-    assert await client.diagnostics(PROGRAM, version=2) == []
+async def check(wire, text: str, version: int, *, some: bool = False) -> None:
+    """The next diagnostics of a version, or the next where there are some, lie within the text."""
+    found: list[object] = []
+    while not found:
+        params = await wire.notified("textDocument/publishDiagnostics", uri=URI, version=version)
+        found = params["diagnostics"] if some else [params]
+        for item in params["diagnostics"]:
+            Text(text).check_range(item["range"], str(item))
 
 
-async def test_diagnostics_of_an_included_file_go_with_the_last_program_that_has_them(
-    client: Wire, tmp_path,
-):
-    library = tmp_path / "library.easm"
-    library.write_text("ADDD\n")
-    programs = [(tmp_path / name).as_uri() for name in ("one.easm", "two.easm")]
-    for program in programs:
-        client.open(program, '%include "library.easm"\nSTOP\n')
-        await client.notified(PUBLISH, uri=program, version=1)
-    assert await client.diagnostics(library.as_uri()) == ["ASM001"]
-    # One flaw, said once, with both programs as places that it is included from.
-    [flaw] = (await client.notified(PUBLISH, uri=library.as_uri()))["diagnostics"]
-    assert [related["location"]["uri"] for related in flaw["relatedInformation"]] == programs
-    client.notify("textDocument/didClose", {"textDocument": {"uri": programs[0]}})
-    [flaw] = (await client.notified(PUBLISH, uri=library.as_uri()))["diagnostics"]
-    assert [related["location"]["uri"] for related in flaw["relatedInformation"]] == programs[1:]
-    client.notify("textDocument/didClose", {"textDocument": {"uri": programs[1]}})
-    assert await client.diagnostics(library.as_uri()) == []
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+async def test_what_is_missing_at_the_end_of_a_line_is_seen_in_the_line(wire, end):
+    lines = ["#=", "#= stack[0]", "#?", "#@", "PUSH 1 +", "PUSH1", "%include", "%macro", "%if"]
+    text = end.join(lines)
+    wire.open(URI, text)
+    params = await wire.notified("textDocument/publishDiagnostics", uri=URI)
+    ranges = [item["range"] for item in params["diagnostics"]]
+    assert {range_["start"]["line"] for range_ in ranges} == set(range(len(lines)))
+    for range_ in ranges:
+        Text(text).check_range(range_, "a diagnostic")
+        assert range_["start"] != range_["end"]
 
 
-async def test_findings_of_the_text_before_go_with_its_lines(client: Wire):
-    """On a long text the assembler's say comes first, with what rules said of the text before."""
-    lines = ["CALLER\n", "POP\n"] * 300 + ["STOP\n"] + ["ADD\n"] * 10
-    client.open(PROGRAM, "".join(lines))
-    last = len(lines) - 10
-    while "FLW001" not in await client.diagnostics(PROGRAM, version=1):
-        pass
-    client.notify("textDocument/didChange", {
-        "textDocument": {"uri": PROGRAM, "version": 2},
-        "contentChanges": [{
-            "range": {"start": {"line": last, "character": 0},
-                      "end": {"line": len(lines), "character": 0}},
-            "text": "",
-        }],
+@pytest.mark.parametrize("whole", [True, False], ids=["the whole text", "a range"])
+async def test_no_finding_outlives_its_line(wire, whole):
+    """The text is so long that findings of the one before are shown until there are new ones."""
+    long = "    STOP\n" + "    PUSH1 1\n    POP\n" * LINES
+    wire.open(URI, long)
+    await check(wire, long, 1, some=True)
+    short = "    ADDRESS\n" * (LINES + 1)
+    change = {"text": short}
+    if not whole:
+        last = {"line": 2 * LINES + 1, "character": 0}
+        change["range"] = {"start": {"line": 0, "character": 0}, "end": last}
+    wire.notify("textDocument/didChange", {
+        "textDocument": {"uri": URI, "version": 2}, "contentChanges": [change],
     })
-    first = await client.notified(PUBLISH, uri=PROGRAM, version=2)
-    assert first["diagnostics"]
-    assert all(item["range"]["start"]["line"] < last for item in first["diagnostics"])
-
-
-async def test_the_flaws_of_a_configuration_go_with_the_last_document_that_it_is_for(
-    client: Wire, tmp_path,
-):
-    (tmp_path / "sub").mkdir()
-    configuration = tmp_path / "sub" / "nvm-lsp.toml"
-    configuration.write_text("nonsense = 1\n")
-    program = (tmp_path / "sub" / "program.easm").as_uri()
-    client.open(program, "STOP\n")
-    assert await client.diagnostics(configuration.as_uri()) == ["configuration"]
-    client.notify("textDocument/didClose", {"textDocument": {"uri": program}})
-    assert await client.diagnostics(configuration.as_uri()) == []
+    await check(wire, short, 2)

@@ -41,7 +41,12 @@ class Wire:
     async def receive(self) -> dict[str, Any]:
         head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 20)
         length = int(head.lower().split(b"content-length:")[1].split()[0])
-        message = json.loads(await self.reader.readexactly(length))
+        message: dict[str, Any] = json.loads(await self.reader.readexactly(length))
+        self.take(message)
+        return message
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Keeps what has come; a request of the server is answered."""
         if "method" not in message:
             self.answers[message["id"]] = message
         elif "id" in message:
@@ -51,7 +56,6 @@ class Wire:
             self.send({"id": message["id"], "result": result})
         else:
             self.notifications.append(message)
-        return message
 
     async def answer(self, number: Any) -> dict[str, Any]:
         while number not in self.answers:
@@ -109,11 +113,18 @@ class Wire:
         return await asyncio.wait_for(self.process.wait(), 20)
 
 
+async def spawn(
+    *arguments: str, cwd: str | None = None, env: Any = None, stderr: Any = None
+) -> asyncio.subprocess.Process:
+    """A server's process, to be spoken to over standard input and output."""
+    return await asyncio.create_subprocess_exec(
+        *SERVE, *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=stderr, limit=1 << 26, cwd=cwd, env=env,
+    )
+
+
 async def start(*arguments: str, cwd: str | None = None, env: Any = None) -> Wire:
     """A server on standard input and output."""
-    process = await asyncio.create_subprocess_exec(
-        *SERVE, *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        limit=1 << 26, cwd=cwd, env=env,
-    )
+    process = await spawn(*arguments, cwd=cwd, env=env)
     assert process.stdout is not None
     return Wire(process.stdout, process.stdin, process)

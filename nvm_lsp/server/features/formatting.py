@@ -91,7 +91,7 @@ def format_edits(
         low -= 1
     while high < tree.line_count and tree.line(high).statement is not None:
         high += 1
-    lines = [_formattable(_without_mark(tree.line(number))) for number in range(low, high)]
+    lines = [_formattable(_line(tree, number)) for number in range(low, high)]
     new = format_lines(lines, style, _depth(tree, low)).split("\n")[:-1]
     end = line_end(tree)
     edits = _of_lines(lines, new, low, end)
@@ -115,9 +115,11 @@ def _behind_mark(span: Span) -> Span:
     return Span(start, end)
 
 
-def _without_mark(line: t.Line) -> t.Line:
-    """The line without the byte order mark that most editors keep to themselves."""
-    return parse_line(line.text[1:]) if line.text.startswith(_MARK) else line
+def _line(tree: SyntaxTree, number: int) -> t.Line:
+    """A line, the first without the byte order mark that most editors keep to themselves."""
+    line = tree.line(number)
+    is_marked = number == 0 and line.text.startswith(_MARK)
+    return parse_line(line.text[1:]) if is_marked else line
 
 
 def _formattable(line: t.Line) -> t.Line:
