@@ -177,7 +177,8 @@ def _scenario(
 
 def _keys() -> Iterator[Item]:
     for key in KEYS:
-        yield Item(key, Kind.PROPERTY, forms(key), insert=f"{key} ", about="key")
+        rank = 2 if key.startswith("block.") else 1
+        yield Item(key, Kind.PROPERTY, forms(key), insert=f"{key} ", about="key", rank=rank)
 
 
 def _names(assembly: Assembly, is_address: bool = False) -> Iterator[Item]:

@@ -18,7 +18,6 @@ from nvm_lsp.server.comment_completion import MARKERS, OUTCOME_MEANING, PROBES
 from nvm_lsp.server.comments import words_of
 from nvm_lsp.server.name_pages import fork_page, symbol_page
 from nvm_lsp.server.scenario_keys import describe_key, describe_value
-from nvm_lsp.server.stack_hover import stack_page
 from nvm_lsp.server.values import number_page, value_of
 from nvm_lsp.syntax import parse_expression
 from nvm_lsp.syntax import tree as t
@@ -36,9 +35,10 @@ _PROBE = re.compile(r"[A-Za-z_]\w*")
 
 
 def comment_parts(
-    comment: t.Comment, assembly: Assembly, line: int, signatures: Sequence[str]
+    comment: t.Comment, assembly: Assembly, stack: str, signatures: Sequence[str]
 ) -> Iterator[Part]:
-    """The stretches of a comment with something to tell, smaller ones first."""
+    """The stretches of a comment with something to tell, smaller ones first; ``stack`` is the stack
+    around its line."""
     match comment.kind:
         case "scenario":
             yield from _scenario(comment)
@@ -50,7 +50,7 @@ def comment_parts(
             for start, end, name in words_of_picture(comment):
                 yield start, end, symbol_page(assembly, name)
             text = "stack comment: the stack after this line, top first"
-            yield comment.start, comment.end, text + stack_page(assembly, line)
+            yield comment.start, comment.end, text + stack
         case _:
             return
     for start, end, name in names_in_comment(comment):

@@ -16,7 +16,7 @@ from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.server.stack_comment_edits import picture_text
 
-__all__ = ["has_flow", "inputs_page", "is_ready", "prepare", "program_cost", "stack_page"]
+__all__ = ["has_flow", "inputs_page", "is_ready", "is_short", "prepare", "program_cost", "stack_page"]
 
 #: Bytes of a program that is analysed at once.
 _SHORT = 1_024
@@ -24,16 +24,21 @@ _COST = "gas of a run"
 _CALLS = (0xF1, 0xF2, 0xF4, 0xFA)
 
 
+def is_short(assembly: Assembly) -> bool:
+    """Whether everything about a program is found at once."""
+    return len(assembly.bytecode) <= _SHORT
+
+
 def is_ready(assembly: Assembly) -> bool:
     """Whether asking for the program's gas, too, is quick."""
-    return len(assembly.bytecode) <= _SHORT or (
+    return is_short(assembly) or (
         has_flow(assembly) and _COST in assembly.__dict__
     )
 
 
 def has_flow(assembly: Assembly) -> bool:
     """Whether asking for stacks and the gas of blocks is quick, as once the rules have run."""
-    if len(assembly.bytecode) <= _SHORT:
+    if is_short(assembly):
         return True
     return {"flow", "comments"} <= analyze(assembly).__dict__.keys()
 
@@ -127,7 +132,7 @@ def _cost(analysis: Analysis, pc: int) -> Iterator[str]:
 
 def _first_use(assembly: Assembly, line: int) -> Iterator[int]:
     """What a line of a macro's body emits where the macro is used first."""
-    if len(assembly.bytecode) > _SHORT or (
+    if not is_short(assembly) or (
         structure(assembly.program.root.tree).macro_at(line) is None
     ):
         return

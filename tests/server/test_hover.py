@@ -88,6 +88,14 @@ async def test_what_a_hover_tells(client, open_text):
     )
 
 
+async def test_above_a_line_that_is_being_typed_stacks_are_known(client, open_text):
+    found = await hover(client, open_text, "PUSH1 3\nPO|P # [..]\nPUS\n")
+    assert "stack before `[0x3]`" in found
+    found = await hover(client, open_text, "PUSH1 3\nPUS\nPO|P\n")
+    assert "stack" in found
+    assert "---" not in found
+
+
 async def test_what_comments_tell(client, open_text):
     for marked, *parts in [
         ("#@ cal|ler 1\nSTOP\n", "Who calls the wallet"),

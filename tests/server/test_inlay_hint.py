@@ -72,6 +72,18 @@ async def test_stacks_gas_and_offsets_before_a_run(client, open_text):
     assert {hint.position.line for hint in await hints(client, only)} == {1}
 
 
+async def test_above_a_line_that_is_being_typed_hints_stay(client, open_text):
+    text = "PUSH1 3\nPUSH1 4\nADD\nout:\nPUSH1 1\nPUS\nPOP\nSTOP\n"
+    await open_text(text, URI)
+    assert await shown(client, text) == [
+        "PUSH1 3 «[0x3]» «9 gas»", "PUSH1 4 «[0x4, 0x3]»", "ADD «[0x7]»",
+        "out: «0x0005» «[0x7]»", "PUSH1 1 «[0x1, 0x7]»", "PUS", "POP", "STOP",
+    ]
+    text = "PUSH1 3\n%include \"nowhere.easm\"\nPUSH nothing\n%macro m(\n%end\n"
+    await open_text(text, URI)
+    assert await shown(client, text) == text.splitlines()
+
+
 async def test_a_macro_of_several_blocks_shows_the_gas_of_each(client, open_text):
     body = "CALLER\nPUSH ok\nJUMPI\nPUSH0\nDUP1\nREVERT\nok:\n"
     text = f"%macro check()\n{body}%end\n%check()\nSTOP\n"

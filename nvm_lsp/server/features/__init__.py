@@ -54,7 +54,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "textDocument/completion", "completion:handle",
         {
-            "triggerCharacters": ["%", "@", "#", "?", "=", '"', "/", "[", ".", " "],
+            "triggerCharacters": ["%", "@", "#", "?", "=", '"', "/", "(", "[", ".", " "],
             "resolveProvider": True,
         },
         asynchronous=True,

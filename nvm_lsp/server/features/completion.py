@@ -186,7 +186,7 @@ def documentation(about: str, name: str, assembly: Assembly | None) -> str:
         case "directive":
             return directive_page(name)
         case "function":
-            return f"**{name}** gives {FUNCTIONS[name]}" if name in FUNCTIONS else ""
+            return f"**{name}** · {FUNCTIONS[name]}" if name in FUNCTIONS else ""
         case "key":
             return describe_key(name)
         case "fork":

@@ -34,11 +34,12 @@ from nvm_lsp.server.contributions import ServedProgram, cursor_at, hovers
 from nvm_lsp.server.directive_pages import directive_page
 from nvm_lsp.server.doc_comments import escaped
 from nvm_lsp.server.markup import markup
+from nvm_lsp.server.mended import mended
 from nvm_lsp.server.name_pages import expansion, fork_page, macro_page, name_page
 from nvm_lsp.server.names import signatures_seen
 from nvm_lsp.server.paths import uri_of
 from nvm_lsp.server.scenario_toml import is_named, is_scenario_file, toml_hover
-from nvm_lsp.server.stack_hover import stack_page
+from nvm_lsp.server.stack_hover import is_short, stack_page
 from nvm_lsp.server.values import number_page, value_of
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t
@@ -83,8 +84,13 @@ def _hover(cursor: Cursor) -> Hover | None:
     assert isinstance(program, ServedProgram)
     if is_scenario_file(program.uri):
         return _in_toml(program, cursor.position)
-    seen = signatures_seen(program.server.documents, program.opened)
-    return _probe(cursor, program) or hover(program.assembly, cursor.position, seen)
+    documents = program.server.documents
+    seen = signatures_seen(documents, program.opened)
+    above = mended(documents, program.opened)
+    stacks = None
+    if above is not None and cursor.position.line < above.line and is_short(above.assembly):
+        stacks = above.assembly
+    return _probe(cursor, program) or hover(program.assembly, cursor.position, seen, stacks)
 
 
 def _in_toml(program: ServedProgram, position: Position) -> Hover | None:
@@ -132,11 +138,13 @@ def _seen(row: dict[str, Any]) -> str:
 
 
 def hover(
-    assembly: Assembly, position: Position, signatures: Sequence[str] = ()
+    assembly: Assembly, position: Position, signatures: Sequence[str] = (),
+    stacks: Assembly | None = None,
 ) -> Hover | None:
     """What is under the cursor, None where there is nothing to tell.
 
-    ``signatures`` are those that selectors are looked up in, before the standard ones.
+    ``signatures`` are those that selectors are looked up in, before the standard ones. ``stacks``
+    is what tells the stacks, if the program itself cannot.
     """
     tree = assembly.program.root.tree
     if position.line >= tree.line_count:
@@ -144,9 +152,11 @@ def hover(
     line, column = tree.line(position.line), position.column
     parts: Iterator[Part] = iter(())
     if line.comment is not None and column >= line.comment.start:
-        parts = comment_parts(line.comment, assembly, position.line, signatures)
+        stack = stack_page(stacks or assembly, position.line)
+        parts = comment_parts(line.comment, assembly, stack, signatures)
     elif line.statement is not None and line.statement.start <= column <= line.statement.end:
-        parts = _parts(line.statement, assembly, position.line, signatures)
+        stack = stack_page(stacks or assembly, position.line)
+        parts = _parts(line.statement, assembly, position.line, stack, signatures)
     for start, end, text in parts:
         if start <= column <= end and text:
             return Hover(text, Span.of_line(position.line, start, end))
@@ -154,15 +164,17 @@ def hover(
 
 
 def _parts(
-    statement: t.Statement, assembly: Assembly, line: int, signatures: Sequence[str]
+    statement: t.Statement, assembly: Assembly, line: int, stack: str, signatures: Sequence[str]
 ) -> Iterator[Part]:
-    """The stretches of a line with something to tell, smaller ones first."""
+    """The stretches of a line with something to tell, smaller ones first; ``stack`` is the stack
+    around it."""
     macro = structure(assembly.program.root.tree).macro_at(line)
     for expression in expressions_of(statement):
         yield from _expression(expression, assembly, macro, signatures)
     match statement:
         case t.Instruction(mnemonic=mnemonic):
-            yield statement.start, statement.mnemonic_end, _mnemonic(mnemonic, assembly, line)
+            page = _mnemonic(mnemonic, assembly, line)
+            yield statement.start, statement.mnemonic_end, page and page + stack
         case t.Label(name=word) | t.PositionLabel(name=word):
             yield statement.start, statement.end, name_page(word.text, assembly, macro, signatures)
         case t.ConstantDefinition(name=word) | t.Table(name=word):
@@ -170,7 +182,7 @@ def _parts(
         case t.MacroUse(name=word):
             text = macro_page(assembly, word.text)
             if text:
-                text += expansion(assembly, line) + stack_page(assembly, line)
+                text += expansion(assembly, line) + stack
             yield statement.start, word.end, text
         case t.MacroDefinition(name=word):
             yield word.start, word.end, macro_page(assembly, word.text)
@@ -191,13 +203,13 @@ def _parts(
 
 
 def _mnemonic(mnemonic: str, assembly: Assembly, line: int) -> str:
-    """The page of a mnemonic as it is in the program's fork, with the stack around it."""
+    """The page of a mnemonic as it is in the program's fork."""
     row = instruction_set(assembly.fork).by_name.get(mnemonic)
     known = opcode_by_name(mnemonic)
     if row is None and known is None:
         if mnemonic != "PUSH":
             return ""
-        return SIZED_PUSH + _as_emitted(assembly, line) + stack_page(assembly, line)
+        return SIZED_PUSH + _as_emitted(assembly, line)
     shown = row or known
     assert shown is not None
     heading, _, page = opcode_page(shown).partition("\n")
@@ -212,14 +224,14 @@ def _mnemonic(mnemonic: str, assembly: Assembly, line: int) -> str:
             text += f" I{added[1:]}."
         if mnemonic != row.name:
             text += f"\n- `{mnemonic}` is another name of it"
-    return text + stack_page(assembly, line)
+    return text
 
 
 def _interpretation(row: Opcode, fork: str) -> str:
     """What the NestedVM adds to the gas of an opcode, in each profile."""
     if FORKS[fork].index < FORKS["paris"].index:
         return ""
-    added = []
+    added: list[str] = []
     for profile in PROFILES:
         figures = overheads(Build(profile=profile, fork=fork))
         gas = [gas for name, gas in figures.items() if row.name in CLASSES.get(name, ())]
@@ -250,7 +262,7 @@ def _expression(
     for call in calls_in(expression):
         gives = FUNCTIONS.get(call.function.text)
         if gives is not None:
-            text = f"**{call.function.text}** gives {gives}"
+            text = f"**{call.function.text}** · {gives}"
             yield call.start, call.end, text + _value(call, assembly, signatures)
     for part in t.parts_of(expression):
         if isinstance(part, t.Number):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.analysis.analyzer import Analysis, analyze
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.runner.render import hexdump, meaning_of
+from nvm_lsp.server.mended import mended
 from nvm_lsp.server.scenario_toml import is_scenario_file
 from nvm_lsp.server.stack_comment_edits import picture_text
 from nvm_lsp.server.stack_hover import has_flow, prepare
@@ -66,8 +67,10 @@ async def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[st
     first = params.range.start.line
     last = min(params.range.end.line, len(opened.document.lines) - 1)
     assembly = server.documents.assembly(opened)
-    if assembly.ok and (settings.stack or settings.gas) and not has_flow(assembly):
-        await asyncio.to_thread(prepare, assembly, cost=False)
+    above = mended(server.documents, opened)
+    known = above.assembly if above is not None else assembly
+    if known.ok and (settings.stack or settings.gas) and not has_flow(known):
+        await asyncio.to_thread(prepare, known, cost=False)
         if opened.assembly is not assembly:
             return []  # the client asks again for the text that it has now
     hints = list(
@@ -75,6 +78,11 @@ async def handle(server: NvmServer, params: lsp.InlayHintParams) -> list[dict[st
             assembly, first, last, stack=settings.stack, gas=settings.gas, offsets=settings.offsets
         )
     )
+    if above is not None:
+        hints += static_hints(
+            known, first, min(last, above.line - 1), stack=settings.stack, gas=settings.gas,
+            offsets=False, stop=above.line,
+        )
     result = server.results.get(opened.uri)
     if settings.results and result is not None:
         hints += run_hints(result, opened, first, last)
@@ -114,10 +122,12 @@ def static_hints(
     stack: bool = True,
     gas: bool = True,
     offsets: bool = True,
+    stop: int | None = None,
 ) -> Iterator[Hint]:
     """What is known of lines without a run: stack after each, gas of blocks, offsets of labels.
 
-    With errors in the program, only offsets are known.
+    With errors in the program, only offsets are known. Of blocks that reach to the line ``stop``
+    the gas is not told.
     """
     path = assembly.program.root.path
     tree = assembly.program.root.tree
@@ -135,7 +145,7 @@ def static_hints(
             begins.setdefault(line, []).append(pc)
     if gas:
         for line, pcs in begins.items():
-            yield from _block_hints(analysis, line, pcs)
+            yield from _block_hints(analysis, line, pcs, stop)
     if stack:
         for line, pc in ends.items():
             comment = tree.line(line).comment
@@ -157,12 +167,17 @@ def _offsets(assembly: Assembly, first: int, last: int) -> Iterator[Hint]:
                 yield Hint(number, f"{offset:#06x}", f"offset {offset:,}", statement.end, 0)
 
 
-def _block_hints(analysis: Analysis, line: int, pcs: list[int]) -> Iterator[Hint]:
+def _block_hints(
+    analysis: Analysis, line: int, pcs: list[int], stop: int | None
+) -> Iterator[Hint]:
     """The gas of the blocks that begin in a line, of each one where a macro has several."""
     blocks = [analysis.flow.blocks.get(pc) for pc in pcs]
     shown, told = [], []
     for block in blocks:
         if block is None or block.summary is None or not block.states:
+            continue
+        origin = analysis.origin(block.last) if stop is not None else None
+        if stop is not None and (origin is None or origin.root_line >= stop):
             continue
         cost = analysis.block_gas(block)
         shown.append(str(cost))

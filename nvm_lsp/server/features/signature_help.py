@@ -118,7 +118,7 @@ def _function(name: str, index: int) -> Signature | None:
         return None
     argument = _ARGUMENTS.get(name, "value")
     return Signature(
-        f"{name}({argument})", (argument,), 0 if index == 0 else None, f"gives {FUNCTIONS[name]}"
+        f"{name}({argument})", (argument,), 0 if index == 0 else None, FUNCTIONS[name]
     )
 
 
