@@ -16,7 +16,9 @@ from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import opcode_by_code
 from nvm_lsp.server.stack_comment_edits import picture_text
 
-__all__ = ["has_flow", "inputs_page", "is_ready", "is_short", "prepare", "program_cost", "stack_page"]
+__all__ = [
+    "has_flow", "inputs_page", "is_ready", "is_short", "prepare", "program_cost", "stack_page",
+]
 
 #: Bytes of a program that is analysed at once.
 _SHORT = 1_024
