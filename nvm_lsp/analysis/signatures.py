@@ -5,7 +5,7 @@ It knows no positions; hover reads numbers with it, completion offers what it kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from nvm_lsp.assembler import Assembly
@@ -17,6 +17,7 @@ __all__ = [
     "STANDARD_EVENTS",
     "STANDARD_FUNCTIONS",
     "calls_in",
+    "names_in",
     "names_of_selector",
     "selector_of",
     "signatures_in",
@@ -130,6 +131,17 @@ def topic_names(topic: int, seen: Iterable[str] = ()) -> tuple[str, ...]:
     """The events whose first topic this is; ``seen`` come first."""
     own = [name for name in dict.fromkeys(seen) if _topic_of(name) == topic]
     return (*own, *(text for name, text in _standard_topics().get(topic, ()) if name not in own))
+
+
+def names_in(assembly: Assembly, function: str) -> Callable[[int], tuple[str, ...]]:
+    """`names_of_selector` or `topic_names` for many words of one program, whose own come first."""
+    of_word, find = (
+        (selector_of, names_of_selector) if function == "selector" else (_topic_of, topic_names)
+    )
+    own: dict[int, list[str]] = {}
+    for name in signatures_in(assembly, function):
+        own.setdefault(of_word(name), []).append(name)
+    return lambda word: find(word, own.get(word, ()))
 
 
 def signatures_in(assembly: Assembly, function: str) -> tuple[str, ...]:

@@ -148,6 +148,8 @@ class ExpansionNames:
         if scope is not None:
             if text in scope.broken:
                 raise AlreadyReported
+            if text in scope.values:
+                return scope.values[text]
             if text in scope.parameters:
                 expression, outer, line, trail = scope.parameters[text]
                 return parameter_value(

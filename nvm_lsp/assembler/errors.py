@@ -541,8 +541,9 @@ LIMIT_EXCEEDED = define_kind(
     The program grew past a limit while it was expanded.
 
     ## What it means
-    Limits on the depth of includes, on the number of expanded instructions and on the size of the
-    output keep a slip, or a hostile file, from taking all time and memory.
+    Limits on the depth of includes, on including the same files over and over, on the number of
+    expanded instructions and on the size of the output keep a slip, or a hostile file, from taking
+    all time and memory.
 
     ## Example
     ```easm

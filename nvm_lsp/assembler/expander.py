@@ -26,11 +26,17 @@ from nvm_lsp.syntax import tree as t
 __all__ = ["MAX_INCLUDE_DEPTH", "Limits", "expand"]
 
 MAX_INCLUDE_DEPTH = 64
+#: What including a file costs beside its lines, in lines.
+_LINES_AN_INCLUDE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a program may grow to: ``expansion`` in lines of macros, ``output`` in bytes."""
+    """What a program may grow to.
+
+    ``expansion`` in lines of macros, and in lines of files that are included once more; ``output``
+    in bytes.
+    """
 
     expansion: int = 1_000_000
     output: int = 1 << 24
@@ -53,7 +59,7 @@ def expand(
     ``fork`` must be a known one; with ``fork_given`` it outweighs the files' own ``%fork``.
     ``options`` outweigh the definitions of the same name. What grows past ``limits`` is an error.
     """
-    expander = _Expander(loader, fork_given)
+    expander = _Expander(loader, fork_given, limits)
     environment = expander.environment
     environment.expandable = limits.expansion
     for name, value in options.items():
@@ -124,6 +130,9 @@ class _Block:
 class _Expander:
     loader: Loader
     fork_given: bool
+    limits: Limits
+    #: How many more lines of files that have been included before may be included again.
+    includable: int = 0
     environment: Environment = field(default_factory=lambda: Environment(0))
     pieces: list[Piece] = field(default_factory=list)
     contexts: list[Context] = field(default_factory=list)
@@ -133,6 +142,7 @@ class _Expander:
 
     def __post_init__(self) -> None:
         self.environment.report = self._constant_problem
+        self.includable = self.limits.expansion
 
     def walk(self, context: Context) -> None:
         """Goes through one file, and through what it includes."""
@@ -409,6 +419,8 @@ class _Expander:
         else:
             tree = self.loader.source(path)
             if not isinstance(tree, Unreadable):
+                if not self._may_include(context, path, tree, number, span):
+                    return
                 inner = Context(
                     path, tree, context.instructions, context, number, span, context.depth + 1
                 )
@@ -416,6 +428,25 @@ class _Expander:
                 return
             problem = Problem(e.INCLUDE_UNREADABLE, *span, tree.message, tree.hint)
         self._report(context, number, problem)
+
+    def _may_include(
+        self, context: Context, path: str, tree: t.SyntaxTree, line: int, span: tuple[int, int]
+    ) -> bool:
+        """Whether a file may be included here: as often as one likes, but not without end."""
+        if path not in self.by_path:
+            return True
+        if self.includable <= 0:
+            return False  # as has been said
+        self.includable -= tree.line_count + _LINES_AN_INCLUDE
+        if self.includable > 0:
+            return True
+        problem = Problem(
+            e.LIMIT_EXCEEDED, *span,
+            f"files that are included more than once make over {self.limits.expansion:,} lines",
+            "include a file once, where all that need it come after",
+        )
+        self._report(context, line, problem)
+        return False
 
     def _report(
         self, context: Context, line: int, problem: Problem, related: tuple[Related, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from functools import partial
 
 from nvm_lsp.assembler import errors as e
@@ -16,6 +15,7 @@ from nvm_lsp.assembler.expressions import (
     evaluate,
     evaluate_any,
 )
+from nvm_lsp.assembler.guess import nearest_name
 from nvm_lsp.assembler.loader import FileLoader, Loader, Unreadable, parse_hex_file
 from nvm_lsp.assembler.program import (
     Context,
@@ -434,22 +434,22 @@ class _Builder:
         inner = Scope({}, {})
         for parameter, argument in zip(parameters, node.arguments, strict=True):
             inner.parameters[parameter.text] = (argument, scope, self.line, self.trail)
-            if not self._check_argument(argument, scope):
-                inner.broken.add(parameter.text)
+            self._read_argument(parameter.text, argument, scope, inner)
         self.expand(macro, inner, node)
 
-    def _check_argument(self, argument: t.Expression, scope: Scope | None) -> bool:
-        """Whether an argument has a value, now or after the layout."""
+    def _read_argument(
+        self, name: str, argument: t.Expression, scope: Scope | None, inner: Scope
+    ) -> None:
+        """Notes in ``inner`` what an argument is worth, or that it is broken."""
         try:
-            evaluate_any(argument, self._names(scope))
+            inner.values[name] = evaluate_any(argument, self._names(scope))
         except NeedsLayout:
-            return True
+            pass  # once there are offsets
         except AlreadyReported:
-            return False
+            inner.broken.add(name)
         except EvaluationError as error:
             self.problem(error.problem, error.site)
-            return False
-        return True
+            inner.broken.add(name)
 
     def expand(self, macro: Macro, scope: Scope, use: t.MacroUse) -> None:
         """Emits a macro's body."""
@@ -624,11 +624,11 @@ class _Builder:
     def _unknown_macro(self, node: t.MacroUse) -> Problem:
         name = node.name.text
         known = [*self.environment.macros, *(word[1:] for word in directives())]
-        near = get_close_matches(name[:80], known, n=1, cutoff=0.6)
-        hint = f"did you mean %{near[0]}?" if near else "define it with %macro, or include its file"
+        near = nearest_name(name, known)
+        hint = f"did you mean %{near}?" if near else "define it with %macro, or include its file"
         return Problem(
             e.UNDEFINED_MACRO, node.start, node.name.end, f"undefined macro %{name}", hint,
-            "%" + near[0] if near else None,
+            f"%{near}" if near else None,
         )
 
 

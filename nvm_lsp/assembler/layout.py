@@ -22,6 +22,7 @@ from nvm_lsp.assembler.fragment import (
     push_width,
     table_problem,
 )
+from nvm_lsp.assembler.guess import nearest_name
 from nvm_lsp.assembler.program import (
     Constant,
     Fixup,
@@ -38,9 +39,6 @@ from nvm_lsp.syntax import tree as t
 __all__ = ["Layout", "LayoutFinding", "lay_out"]
 
 _PATIENT_ROUNDS = 12
-_GUESS_SLACK = 3
-_LONGEST_GUESS = 80
-_MANY_CANDIDATES = 200
 _MOST_GUESSES = 20
 
 
@@ -343,6 +341,8 @@ class _LayoutNames:
     quiet: bool = False  # nobody will read the problems
     #: Values of constants that are made of ``pc``, as far as they are known for this place.
     here: dict[str, int | bytes] = field(default_factory=dict)
+    #: Values of arguments in this place, by expansion and parameter.
+    arguments: dict[tuple[int, str], int | bytes] = field(default_factory=dict)
 
     def value(self, site: Variable | Fixup) -> int | None:
         """The value of a field, None where it has none."""
@@ -358,7 +358,7 @@ class _LayoutNames:
 
     def evaluate(self, site: Variable | Fixup) -> int:
         self.scope = site.scope
-        self.here = {}
+        self.here, self.arguments = {}, {}
         items = len(self.layout.program.fragments[self.piece].offsets)
         self.pc = (
             self.layout.offset(self.piece, site.item) if site.item < items
@@ -377,8 +377,14 @@ class _LayoutNames:
         if scope is not None:
             if text in scope.broken:
                 raise AlreadyReported
+            if text in scope.values:
+                return scope.values[text]
             if text in scope.parameters:
-                return self._parameter(scope, text)
+                key = (id(scope), text)
+                value = self.arguments.get(key)
+                if value is None:
+                    value = self.arguments[key] = self._parameter(scope, text)
+                return value
             if text in scope.labels:
                 return self.layout.local[self.piece][scope.labels[text]]
         known = self.layout.labels.get(text)
@@ -478,38 +484,26 @@ def _values(constants: tuple[str, ...], names: _LayoutNames) -> dict[str, int | 
 
 def undefined_name(name: t.Name, layout: Layout, scope: Scope | None) -> Problem:
     """The problem of a name that nothing defines."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- only on errors
-
     program = layout.program
     if name.at and name.text in program.constants:
         return Problem(
             e.UNDEFINED_NAME, name.start, name.end, f"@{name.text} is a constant, no label",
             "write it without @", None,
         )
-    known = [*layout.labels, *program.constants]
-    if scope is not None:
-        known += [*scope.labels, *scope.parameters]
-    # Comparing is slow, so only names of about the same length are candidates, and after many
-    # undefined names there are no guesses any more.
     layout.guesses += 1
-    length = len(name.text)
-    candidates = [other for other in known if abs(len(other) - length) <= _GUESS_SLACK]
-    if len(candidates) > _MANY_CANDIDATES:
-        candidates = [other for other in candidates if other[0] == name.text[0]]
-    if len(candidates) > _MANY_CANDIDATES:
-        candidates = [other for other in candidates if other[-1] == name.text[-1]]
-    near = get_close_matches(name.text, candidates, n=1, cutoff=0.6) if (
-        length <= _LONGEST_GUESS and layout.guesses <= _MOST_GUESSES
-    ) else []
+    near = None
+    if layout.guesses <= _MOST_GUESSES:
+        own = (*scope.labels, *scope.parameters) if scope is not None else ()
+        near = nearest_name(name.text, (*layout.labels, *program.constants, *own))
     if name.text in program.macros:
         hint = f"{name.text} is a macro, which has no value"
     elif near:
-        hint = f"did you mean {near[0]}?"
+        hint = f"did you mean {near}?"
     else:
         hint = f"define it: {name.text}: for a label, %def {name.text} = … for a constant"
     return Problem(
         e.UNDEFINED_NAME, name.start, name.end, f"undefined name {name.text}", hint,
-        near[0] if near else None,
+        near,
     )
 
 

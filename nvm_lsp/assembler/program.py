@@ -112,6 +112,9 @@ class Scope:
     parameters: dict[str, tuple[t.Expression, Scope | None, int, Trail]]
     labels: dict[str, int]
     broken: set[str] = field(default_factory=set)
+    #: What parameters are worth, as far as that does not hang on offsets. Arguments are made of
+    #: arguments: without this a value would be computed as often as all uses together name it.
+    values: dict[str, int | bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

@@ -118,6 +118,10 @@ _MARK = re.compile(r"(?:#|;|//)[ \t]*easm:[ \t]*(?P<rest>[^\r\n]*)")
 _RIGHT = re.compile(r"ignore\[(?P<codes>[^\]]*)\][ \t]*(?:--[ \t]*(?P<reason>.*))?")
 _NEARLY = re.compile(r"(?i)(?:ignore|disable|noqa|allow|suppress)\b|\w+[ \t]*\[")
 _CODE = re.compile(r"[^\s,]+")
+#: A comment that names more codes than anybody would is none.
+_MOST_CODES = 100
+#: Of so many unknown codes it is said what was probably meant; comparing is slow.
+_MOST_GUESSES = 100
 #: Comments with a language of their own hold no suppressions.
 _COMMENTS = ("suppression", "stack", "plain")
 _KEY = "suppressions"
@@ -192,6 +196,7 @@ class Suppressions:
         own = [found for found in self.placed if found.path == root.path]
         idle_lines: frozenset[int] | None = None
         out: list[Diagnostic] = []
+        guesses = 0
         for found in own:
             comment = found.comment
             if comment.codes is None:
@@ -202,9 +207,11 @@ class Suppressions:
                 continue
             unknown = [code for code in comment.codes if code[0] not in levels]
             for code, start, end in unknown:
+                guesses += 1
+                hint = near_miss(code, levels) if guesses <= _MOST_GUESSES else ""
                 out.append(_at(
-                    UNKNOWN, found, start, end, f"there is no code {code}",
-                    near_miss(code, levels), (_removal(root.tree, found, code),),
+                    UNKNOWN, found, start, end, f"there is no code {code}", hint,
+                    (_removal(root.tree, found, code),),
                 ))
             idle: tuple[tuple[str, int, int], ...] = ()
             if all_ran and self.assembly.bytecode:
@@ -285,7 +292,7 @@ def _in_line(line: t.Line) -> _Comment | None:
             (code[0], first + code.start(), first + code.end())
             for code in _CODE.finditer(right["codes"])
         )
-    if not codes:
+    if not codes or len(codes) > _MOST_CODES:
         return _Comment(start, end, None, "", alone) if _NEARLY.match(rest) else None
     assert right is not None
     return _Comment(start, end, codes, (right["reason"] or "").strip(), alone)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import nvm_lsp.assembler  # noqa: F401 -- defines the kinds
-from nvm_lsp.assembler import FileLoader, Limits, assemble, assemble_text
+from nvm_lsp.assembler import FileLoader, Limits, MemoryLoader, assemble, assemble_text
 from nvm_lsp.diagnostics import KINDS, Severity
 from nvm_lsp.source import split_lines
 from nvm_lsp.syntax import parse, parse_lines
@@ -81,6 +81,27 @@ def test_macros_that_multiply_end_with_one_error_each_use(body):
     found = [(d.code, d.location.span.start.line) for d in assembly.diagnostics]
     assert found[-2:] == [("ASM027", 239), ("ASM027", 241)]
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("argument", ["0", "end"])
+def test_arguments_of_arguments_are_computed_once(argument):
+    # Otherwise the innermost one is computed 2^60 times.
+    text = "%macro m0(a)\nPUSH a\n%end\n" + "".join(
+        f"%macro m{n}(a)\n%m{n - 1}(a * 1 + a * 0)\n%end\n" for n in range(1, 60)
+    )
+    assembly = assemble_text(f"{text}%m59({argument})\nend:\nSTOP\n")
+    assert assembly.bytecode.hex() == {"0": "5f5b00", "end": "60025b00"}[argument]
+
+
+def test_files_that_include_each_other_over_and_over_end_with_one_error():
+    files = {f"{n}.easm": f'%include "{n + 1}.easm"\n' * 10 for n in range(20)}
+    tree = parse(files["0.easm"], "0.easm")
+    loader = MemoryLoader({**files, "20.easm": "STOP\n"})
+    assembly = assemble(tree, loader=loader, limits=Limits(expansion=5_000))
+    assert [d.code for d in assembly.diagnostics] == ["ASM027"]
+    # Often is not without end.
+    once = parse('%include "20.easm"\n' * 50, "0.easm")
+    assert assemble(once, loader=loader, limits=Limits(expansion=5_000)).bytecode == bytes(50)
 
 
 def test_output_past_a_limit_is_an_error():

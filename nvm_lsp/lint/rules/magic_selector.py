@@ -22,9 +22,9 @@ Write the signature: `selector("transfer(address,uint256)")` gives the same byte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from nvm_lsp.analysis.signatures import names_of_selector, signatures_in, topic_names
+from nvm_lsp.analysis.signatures import names_in
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from nvm_lsp.lint.rule import LintContext, rule
 from nvm_lsp.source import Location, Span
@@ -37,11 +37,13 @@ _PUSH4 = 0x63
 @rule("VAL001", "magic-selector", Severity.HINT)
 def RULE(context: LintContext) -> Iterator[Diagnostic]:  # noqa: N802 -- the hook's name for it
     code = context.assembly.bytecode
+    names_of: dict[str, Callable[[int], tuple[str, ...]]] = {}
     for (pc,) in context.runs(_PUSHES):
         function = "selector" if code[pc] == _PUSH4 else "topic"
         value = int.from_bytes(code[pc + 1 : pc + 1 + code[pc] - 0x5F], "big")
-        find = names_of_selector if function == "selector" else topic_names
-        names = find(value, signatures_in(context.assembly, function)) if value >> 16 else ()
+        if function not in names_of:
+            names_of[function] = names_in(context.assembly, function)
+        names = names_of[function](value) if value >> 16 else ()
         if not names:
             continue
         line = context.assembly.source_map.line(pc)
