@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nvm_lsp.analysis.analyzer import Analysis, analyze
-from nvm_lsp.analysis.pictures import Picture
+from nvm_lsp.analysis.pictures import Mismatch, Picture
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.diagnostics import Applicability, Edit, Fix
@@ -26,6 +26,8 @@ def stack_comment_fixes(assembly: Assembly, first: int, last: int) -> Iterator[F
     """
     analysis = analyze(assembly)
     path = assembly.program.root.path
+    # A word is called as a later comment calls it, so all of them have their say first.
+    analysis.pictures.check()
     missing = list(_missing(analysis, first, last))
     column = max([_COLUMN, *(end + 2 for _, end, _ in missing)]) if missing else 0
     if missing:
@@ -36,12 +38,8 @@ def stack_comment_fixes(assembly: Assembly, first: int, last: int) -> Iterator[F
         one = f"Insert stack comment # {missing[0][2]}"
         title = one if len(edits) == 1 else f"Insert {len(edits)} stack comments"
         yield Fix(title, edits, Applicability.MANUAL)
-    for line in range(first, min(last, assembly.program.root.tree.line_count - 1) + 1):
-        comment = assembly.program.root.tree.line(line).comment
-        if comment is not None and comment.kind == "stack":
-            picture_after(assembly, line)  # looking there finds what is wrong there
     wrong = tuple(
-        Edit(mismatch.comment.location, f"# {picture_text(mismatch.computed)}")
+        Edit(mismatch.comment.location, f"# {_repaired(mismatch)}")
         for mismatch in sorted(analysis.pictures.mismatches, key=lambda found: found.pc)
         if mismatch.comment.location.path == path
         and first <= mismatch.comment.location.span.start.line <= last
@@ -54,6 +52,18 @@ def stack_comment_fixes(assembly: Assembly, first: int, last: int) -> Iterator[F
         )
 
 
+def _repaired(mismatch: Mismatch) -> str:
+    """The stack as it is, in the words of the comment where these are right."""
+    said, computed = mismatch.comment.said, mismatch.computed
+    if not mismatch.words or len(said.terms) > len(computed.words):
+        return picture_text(computed)
+    words = [
+        computed.words[index].name(computed.scope) if index in mismatch.words else term.text
+        for index, term in enumerate(said.terms)
+    ]
+    return f"[{', '.join(words if said.exact else [*words, '..'])}]"
+
+
 def picture_text(picture: Picture) -> str:
     """A stack as a comment writes it, the lower words of a deep one left out."""
     if len(picture.words) <= _MOST_WORDS:
@@ -62,13 +72,17 @@ def picture_text(picture: Picture) -> str:
 
 
 def picture_after(assembly: Assembly, line: int) -> Picture | None:
-    """The stack after a line of the root file; None where no execution comes, or nothing is."""
+    """The stack after a line of the root file; None where no execution comes, or nothing is.
+
+    Its words are called as outside of the macro that the line may use.
+    """
     pcs = [
         pc
         for pc, size, is_data in assembly.source_map.line_items(assembly.program.root.path, line)
         if size and not is_data
     ]
-    return analyze(assembly).after(pcs[-1]) if pcs else None
+    found = analyze(assembly).after(pcs[-1]) if pcs else None
+    return Picture(found.words, found.exact) if found is not None else None
 
 
 def _missing(analysis: Analysis, first: int, last: int) -> Iterator[tuple[int, int, str]]:

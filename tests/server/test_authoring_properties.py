@@ -72,9 +72,9 @@ GOOD = st.sampled_from(
         "    ADD", "    %add3(1 + 2, start)", "    %twice(LIMIT)  # use", "    PUSH len(data)",
         '    PUSH4 selector("transfer(address,uint256)")', "    JUMPDEST", "", "# plain é 😀",
         "%bytes 0x0102, LIMIT:2", "    PUSH start", "    DUP1", "    SWAP1", "    STOP",
-        "%if LIMIT > 5", "%else", "%end", "    %ends()", "    %begins()",
-        "mid:", "    PUSH mid", "    JUMPI", "low:", "    PUSH low + 1",
-        "    PUSH len(mid)", ".end:",
+        "%if LIMIT > 5\n    PUSH 1\n%else\n    PUSH 2\n%end", "    %ends()", "    %begins()",
+        "mid:\n    PUSH mid", "    JUMPI", "    PUSH low + 1\nlow:", "    PUSH len(tail)\n.tail:",
+        "    %add3(2, start)  # [three]", "    POP # [a, ..]",
     ]
 )
 BAD = st.sampled_from(
@@ -137,6 +137,9 @@ def test_refactorings_keep_the_bytecode(lines, data):
             check_same(assembly, text, fix)
     for fix in stack_comment_fixes(assembly, first, last):
         check_same(assembly, text, fix)
+    every = [edit for fix in stack_comment_fixes(assembly, 0, count) for edit in fix.edits]
+    commented = apply_edits(text, every)
+    assert not list(stack_comment_fixes(assemble_text(commented), 0, count)), commented
 
 
 @settings(max_examples=80, deadline=None)

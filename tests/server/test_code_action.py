@@ -170,6 +170,21 @@ async def test_stack_comments(client, open_text):
     wrong = "PUSH1 1\nPUSH1 2 # [a|]\nSTOP\n"
     after = await act(client, open_text, wrong, "Repair stack comment")
     assert after == "PUSH1 1\nPUSH1 2 # [0x2, 0x1]\nSTOP\n"
+    # Words that are right stay as they are written.
+    wrong = "PUSH1 32\nPUSH1 2 # [0x3|, 32]\nCALLER # [caller, ..]\nSTOP\n"
+    after = await act(client, open_text, wrong, "Repair stack comment")
+    assert after == wrong.replace("0x3|", "0x2")
+
+
+async def test_inserted_stack_comments_call_words_as_later_ones_do(client, open_text):
+    program = (
+        "%macro two()\n    ORIGIN  # [inner]\n    PUSH1 1\n    PUSH ok\n    JUMPI\nok:\n%end\n"
+        "|%two()\n%two()\n|CALLER  # [caller, second, first]\nSTOP\n"
+    )
+    after = await act(client, open_text, program, "Insert 2 stack")
+    assert [line for line in after.splitlines() if line.startswith("%two")] == [
+        "%two()                  # [first]", "%two()                  # [second, first]"
+    ]
 
 
 async def test_a_probe_is_frozen_into_an_expectation(client, open_text):
