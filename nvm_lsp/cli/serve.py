@@ -6,8 +6,12 @@ import argparse
 import ipaddress
 import logging
 import sys
+from pathlib import Path
 
 from nvm_lsp import plugins
+
+#: What editors are given beside the server: colours, modes, commands.
+FILES = Path(__file__).parents[1] / "editor_files"
 
 NAME = "serve"
 HELP = "start the language server"
@@ -41,7 +45,7 @@ editors:
         end,
       })
 
-  Emacs 29 and later (eglot), in init.el:
+  Emacs (eglot: a package until 28, a part of 29 and later), in init.el:
       (define-derived-mode easm-mode prog-mode "easm"
         (setq-local comment-start "# "))
       (add-to-list 'auto-mode-alist '("\\\\.easm\\\\'" . easm-mode))
@@ -59,6 +63,7 @@ editors:
       scope = "source.easm"
       file-types = ["easm"]
       comment-token = "#"
+      indent = { tab-width = 4, unit = "    " }
       roots = ["nvm-lsp.toml", "pyproject.toml"]
       language-servers = ["nvm-lsp"]
 
@@ -67,6 +72,45 @@ editors:
           "enabled": true,
           "command": ["nvm-lsp", "serve"],
           "selector": "source.easm" } } }
+    and the files in FILES/sublime go to Packages/User.
+
+  coc.nvim, in coc-settings.json:
+      { "languageserver": { "nvm-lsp": {
+          "command": "nvm-lsp",
+          "args": ["serve"],
+          "filetypes": ["easm"],
+          "rootPatterns": ["nvm-lsp.toml", "pyproject.toml", ".git"] } } }
+
+  Kakoune, with kakoune-lsp, in kakrc:
+      hook global BufCreate .*[.]easm %{ set-option buffer filetype easm }
+      hook global BufSetOption filetype=easm %{
+        set-option buffer lsp_servers %{
+          [nvm-lsp]
+          command = "nvm-lsp"
+          args = ["serve"]
+          root_globs = ["nvm-lsp.toml", "pyproject.toml", ".git"]
+        }
+      }
+      hook global WinSetOption filetype=easm lsp-enable-window
+
+With colours, and commands that run the program:
+
+  Neovim 0.11 and later, in init.lua; it is all that is needed:
+      vim.opt.runtimepath:append('FILES/vim')
+      vim.lsp.enable('nvm_lsp')
+
+  Neovim 0.7 to 0.10, before the lines above:
+      vim.opt.runtimepath:append('FILES/vim')
+
+  Vim, with ALE, in vimrc:
+      set runtimepath+=FILES/vim
+      filetype plugin on
+      syntax on
+
+  Emacs, in init.el, instead of the lines above; lsp-mode is set up, too:
+      (add-to-list 'load-path "FILES/emacs")
+      (require 'easm-mode)
+      (add-hook 'easm-mode-hook 'eglot-ensure)
 
 docs/editors.md has settings, trust and commands.
 """
@@ -74,7 +118,7 @@ docs/editors.md has settings, trust and commands.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EDITORS
+    parser.epilog = EDITORS.replace("FILES", str(FILES))
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--stdio", action="store_true", help="speak on standard input and output (the default)"

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import pytest
 
-import nvm_lsp
-from nvm_lsp.cli.serve import EDITORS
+from nvm_lsp.cli.serve import EDITORS, FILES
 
-FILES = Path(nvm_lsp.__file__).parent / "editor_files" / "emacs"
 SESSION = Path(__file__).parent / "emacs" / "session.el"
 PROGRAM = """\
 # A comment with an emoji 😀 and é.
@@ -34,18 +32,16 @@ done:
 
 def _of_help() -> str:
     """What the help tells users of Emacs to write, but for the program's place."""
-    block = re.search(r"\n  Emacs .*?init\.el:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
+    block = re.search(r"\n  Emacs \(eglot.*?init\.el:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
     assert '"nvm-lsp" "serve"' in block
     return block.replace('"nvm-lsp" "serve"', f'"{sys.executable}" "-m" "nvm_lsp" "serve"')
 
 
 def _of_file() -> str:
-    """The mode that comes with nvm-lsp."""
-    return (
-        f'(setq easm-server (list "{sys.executable}" "-m" "nvm_lsp" "serve"))\n'
-        f'(add-to-list \'load-path "{FILES}")\n'
-        "(require 'easm-mode)\n(add-hook 'easm-mode-hook 'eglot-ensure)\n"
-    )
+    """What the help tells those who want the mode that comes with nvm-lsp."""
+    block = re.search(r"\n  Emacs, in init\.el, instead.*?:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
+    server = f'(setq easm-server (list "{sys.executable}" "-m" "nvm_lsp" "serve"))\n'
+    return server + block.replace("FILES", str(FILES))
 
 
 def _has_eglot(emacs: str) -> bool:

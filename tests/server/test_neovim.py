@@ -13,10 +13,8 @@ from pathlib import Path
 
 import pytest
 
-import nvm_lsp
-from nvm_lsp.cli.serve import EDITORS
+from nvm_lsp.cli.serve import EDITORS, FILES
 
-FILES = Path(nvm_lsp.__file__).parent / "editor_files" / "vim"
 SESSION = Path(__file__).parent / "neovim" / "session.lua"
 PROGRAM = """\
 # A comment with an emoji 😀 and é.
@@ -31,6 +29,8 @@ done:
     STOP
 """
 
+_SERVER = f"{{ '{sys.executable}', '-m', 'nvm_lsp', 'serve' }}"
+
 
 def _version(neovim: str) -> tuple[int, ...]:
     said = subprocess.run([neovim, "--version"], capture_output=True, text=True, check=True).stdout
@@ -42,18 +42,18 @@ def _of_help(neovim: str) -> str:
     title = "0.11 and later" if _version(neovim) >= (0, 11) else "0.7 to 0.10"
     block = re.search(rf"Neovim {title},.*?init\.lua:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
     assert "{ 'nvm-lsp', 'serve' }" in block
-    return block.replace(
-        "{ 'nvm-lsp', 'serve' }", f"{{ '{sys.executable}', '-m', 'nvm_lsp', 'serve' }}"
-    )
+    return block.replace("{ 'nvm-lsp', 'serve' }", _SERVER)
 
 
 def _of_files(neovim: str) -> str:
-    """The files that come with nvm-lsp: since 0.11 they have the server's configuration, too."""
-    lines = f"vim.opt.runtimepath:append('{FILES}')\n"
-    if _version(neovim) < (0, 11):
+    """The same with the files that come with nvm-lsp."""
+    is_new = _version(neovim) >= (0, 11)
+    title = "0.11 and later, in init.lua; it" if is_new else "0.7 to 0.10, before"
+    lines = re.search(rf"Neovim {title}.*?:\n(.*?)\n\n", EDITORS, re.DOTALL)[1]
+    lines = lines.replace("FILES", str(FILES)) + "\n"
+    if not is_new:
         return lines + _of_help(neovim)
-    command = f"{{ '{sys.executable}', '-m', 'nvm_lsp', 'serve' }}"
-    return lines + f"vim.lsp.config('nvm_lsp', {{ cmd = {command} }})\nvim.lsp.enable('nvm_lsp')\n"
+    return f"{lines}vim.lsp.config('nvm_lsp', {{ cmd = {_SERVER} }})\n"
 
 
 @pytest.mark.parametrize("setup_lines", [_of_help, _of_files])

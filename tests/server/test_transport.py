@@ -132,15 +132,18 @@ def test_the_help_tells_how_to_hook_up_editors():
         [sys.executable, "-m", "nvm_lsp", "serve", "--help"], capture_output=True, text=True,
         check=True,
     )
-    for editor in ("VS Code", "Neovim 0.11", "Neovim 0.7", "Emacs", "Helix", "Sublime"):
+    for editor in ("VS Code", "Neovim 0.11", "Neovim 0.7", "Emacs", "Helix", "Sublime", "Vim,"):
         assert editor in done.stdout
+    assert "FILES" not in done.stdout, "the help names the folder"
+    (folder,) = set(re.findall(r"'(/.*)/vim'", done.stdout))
+    assert Path(folder, "vim", "lsp", "nvm_lsp.lua").is_file()
 
 
 def test_the_page_about_editors_has_the_lines_of_the_help():
     page = (Path(__file__).parents[2] / "docs" / "editors.md").read_text(encoding="utf-8")
     section = page.split("## Running a program")[0]
     blocks = re.findall(r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 5
+    assert len(blocks) == 11
     for block in blocks:
         assert indent(block, " " * 6).rstrip() in EDITORS
 
