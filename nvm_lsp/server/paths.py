@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["Boundary", "is_possible", "path_of", "stamp_of", "uri_of"]
+__all__ = ["Boundary", "is_possible", "is_scenario_file", "path_of", "stamp_of", "uri_of"]
 
 #: What tells one state of a file from another.
 Stamp = tuple[int, int, int]
@@ -57,6 +57,11 @@ def is_possible(path: str) -> bool:
 def uri_of(path: str) -> str:
     """The URI of a path; what is a URI already stays one."""
     return Path(path).as_uri() if os.path.isabs(path) else path
+
+
+def is_scenario_file(uri: str) -> bool:
+    """Whether a document is a scenario rather than a program."""
+    return uri.lower().endswith(".toml")
 
 
 def stamp_of(path: str) -> Stamp | None:

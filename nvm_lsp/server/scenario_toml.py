@@ -19,6 +19,7 @@ from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.opcodes import FORKS
 from nvm_lsp.runner.scenario_reader import BAD_SCENARIO, read_cases
 from nvm_lsp.server.completion_item import Item, Kind
+from nvm_lsp.server.paths import is_scenario_file
 from nvm_lsp.server.scenario_keys import schema
 from nvm_lsp.source import Location, Position, Span
 
@@ -40,11 +41,6 @@ _TABLE = re.compile(r"\s*(?P<array>\[\[?)\s*(?P<name>[^\]]*?)\s*\]")
 _KEY = re.compile(r"\s*(?P<word>[\w.\-]*)$")
 _VALUE = re.compile(r"\s*(?P<key>[\w.\-\"']+)\s*=\s*(?P<text>.*)$")
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)|at end of document")
-
-
-def is_scenario_file(uri: str) -> bool:
-    """Whether a document is a scenario rather than a program."""
-    return uri.lower().endswith(".toml")
 
 
 # Completion ---------------------------------------------------------------------------------------

@@ -222,7 +222,8 @@ class NvmServer(LanguageServer):
     def did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
         item = params.text_document
         self.documents.open(item.uri, item.text, item.version)
-        self._changed(item.uri)
+        self._changed(item.uri, saved=True)
+        self._show_scenarios()
         self.diagnoser.show_configuration_flaws()
 
     def did_change(self, params: dict[str, Any]) -> None:
@@ -250,6 +251,8 @@ class NvmServer(LanguageServer):
         self.runs.changed(uri, before, opened.document.lines)
         self._take_back_run(uri)
         self._changed(uri)
+        if _lines_on_scenarios(before) != _lines_on_scenarios(opened.document.lines):
+            self._show_scenarios()
 
     def did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
         uri = params.text_document.uri
@@ -264,6 +267,7 @@ class NvmServer(LanguageServer):
         self.diagnoser.forget(uri)
         for other in includers:
             self.diagnoser.schedule(other.uri)
+        self._show_scenarios()
         self.diagnoser.show_configuration_flaws()
 
     def did_save(self, params: lsp.DidSaveTextDocumentParams) -> None:
@@ -275,14 +279,19 @@ class NvmServer(LanguageServer):
         if self.settings.run.on_save and self.trusted is not False:
             self._keep(self.runs.run_saved(uri))
 
-    def _changed(self, uri: str) -> None:
+    def _changed(self, uri: str, *, saved: bool = False) -> None:
         """Has diagnostics made of a document, and of those that include it."""
         opened = self.documents.documents[uri]
-        self.diagnoser.schedule(uri, saved=opened.version <= 1)
+        self.diagnoser.schedule(uri, saved=saved)
         self.texts.changed(uri)
         for other in self.documents.includers(opened.document.path):
             other.outdate()
             self.diagnoser.schedule(other.uri)
+
+    def _show_scenarios(self) -> None:
+        """Has diagnostics made of the open scenarios: other programs may name them now."""
+        for scenario in self.documents.scenarios():
+            self.diagnoser.schedule(scenario.uri, saved=True)
 
     def shown(self, uri: str) -> None:
         """Diagnostics of a document were shown: hints that hang on its text may be asked anew."""
@@ -368,15 +377,28 @@ class NvmServer(LanguageServer):
             self.documents.invalidate()
             self.refresh_everything()
             return
-        for opened in self.documents.refresh_from_disk():
+        self._show_scenarios()
+        if not self._refresh_from_disk(paths):
+            self.refresh_diagnostics()  # those of the workspace
+
+    def _refresh_from_disk(self, told: list[str]) -> bool:
+        """Shows anew the documents that changed files are part of; whether there were any."""
+        changed = self.documents.refresh_from_disk(told)
+        for opened in changed:
             self.diagnoser.schedule(opened.uri)
-        self._refresh("diagnostic", lsp.WORKSPACE_DIAGNOSTIC_REFRESH)
+        if changed:
+            self._ask_anew()
+        return bool(changed)
 
     def refresh_everything(self) -> None:
         """Shows everything anew, after a change of what it hangs on."""
         for uri in self.documents.documents:
             self.diagnoser.schedule(uri, saved=True)
         self.diagnoser.show_configuration_flaws()
+        self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        """Has the client ask again for what it asks for itself."""
         self.refresh_diagnostics()
         self._refresh("code_lens", lsp.WORKSPACE_CODE_LENS_REFRESH)
         self._refresh("semantic_tokens", lsp.WORKSPACE_SEMANTIC_TOKENS_REFRESH)
@@ -449,8 +471,7 @@ class NvmServer(LanguageServer):
             if flawed:
                 self.documents.invalidate()
                 self.refresh_everything()
-            for opened in self.documents.refresh_from_disk():
-                self.diagnoser.schedule(opened.uri)
+            self._refresh_from_disk([])
 
     # Progress ------------------------------------------------------------------------------------
 
@@ -593,6 +614,10 @@ def create_server() -> NvmServer:
     for command in COMMANDS:
         _add_command(server, command)
     return server
+
+
+def _lines_on_scenarios(lines: tuple[str, ...]) -> list[str]:
+    return [line for line in lines if "scenario" in line]
 
 
 def _add_feature(server: NvmServer, feature: Feature) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from nvm_lsp.analysis.analyzer import forget
@@ -19,7 +19,14 @@ from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSetti
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.lint.linter import check
 from nvm_lsp.opcodes import find_fork
-from nvm_lsp.server.paths import Boundary, Stamp, path_of, stamp_of, uri_of
+from nvm_lsp.server.paths import (
+    Boundary,
+    Stamp,
+    is_scenario_file,
+    path_of,
+    stamp_of,
+    uri_of,
+)
 from nvm_lsp.server.settings import Settings
 from nvm_lsp.source import Document, Span, changed_lines
 from nvm_lsp.syntax import SyntaxTree, edit, parse_lines
@@ -169,17 +176,37 @@ class Workspace:
             if document.document.path != path and path in document.read
         ]
 
+    def scenarios(self) -> list[OpenDocument]:
+        """The open scenarios in TOML; what is said of them hangs on whether a program names them.
+
+        They are outdated.
+        """
+        found = [opened for uri, opened in self.documents.items() if is_scenario_file(uri)]
+        for opened in found:
+            opened.outdate()
+        return found
+
     def _outdate_readers(self, path: str) -> None:
         for opened in self.includers(path):
             opened.outdate()
 
-    def refresh_from_disk(self) -> list[OpenDocument]:
-        """The open documents that a file has changed for since it was read; now outdated."""
-        changed = {path for path, stamp in self._stamps.items() if stamp_of(path) != stamp}
+    def refresh_from_disk(self, told: Collection[str] = ()) -> list[OpenDocument]:
+        """The open documents that a file has changed for since it was read; now outdated.
+
+        Of the files that somebody has ``told`` of, that is taken for granted: two changes within
+        a tick of the file system's clock may leave the same stamp.
+        """
+        changed = {
+            path for path, stamp in self._stamps.items()
+            if stamp_of(path) != stamp or (path in told and uri_of(path) not in self.documents)
+        }
         found = [d for d in self.documents.values() if d.read & changed]
         for path in changed:
             del self._stamps[path]
             self._files.pop(path, None)
+        for path, closed in tuple(self._closed.items()):
+            if path in changed or closed.program.read & changed:
+                del self._closed[path]
         for opened in found:
             opened.outdate()
         return found

@@ -58,3 +58,62 @@ async def test_no_finding_outlives_its_line(wire, whole):
         "textDocument": {"uri": URI, "version": 2}, "contentChanges": [change],
     })
     await check(wire, short, 2)
+
+
+async def codes(wire, uri: str, wanted: list[str]) -> None:
+    """Waits until these are the codes that are shown of a document."""
+    while await wire.diagnostics(uri) != wanted:
+        pass
+
+
+async def test_a_scenario_in_toml_is_checked_as_soon_as_a_program_names_it(wire):
+    scenario = "file:///work/cases.toml"
+    wire.open(scenario, "nonsense = 1\n")
+    await codes(wire, scenario, [])
+    wire.open(URI, "    STOP\n")
+    wire.set_text(URI, "#@ scenario cases.toml\n    STOP\n", 2)
+    await codes(wire, scenario, ["SCN001"])
+    wire.set_text(URI, "    STOP\n", 3)
+    await codes(wire, scenario, [])
+    wire.set_text(URI, "#@ scenario cases.toml\n    STOP\n", 4)
+    await codes(wire, scenario, ["SCN001"])
+    wire.notify("textDocument/didClose", {"textDocument": {"uri": URI}})
+    await codes(wire, scenario, [])
+
+
+async def test_a_client_that_pulls_is_told_when_an_included_file_changes_on_disk(tmp_path):
+    one = await start()
+    one.replies = dict.fromkeys(("client/registerCapability", "workspace/diagnostic/refresh"))
+    library, uri = tmp_path / "library.easm", (tmp_path / "program.easm").as_uri()
+    library.write_text("%def A = 1\n")
+    await one.initialize(
+        {
+            "workspace": {
+                "diagnostics": {"refreshSupport": True},
+                "didChangeWatchedFiles": {"dynamicRegistration": True},
+            },
+            "textDocument": {"diagnostic": {}},
+        },
+        rootUri=tmp_path.as_uri(),
+    )
+    one.open(uri, '%include "library.easm"\n%assert A == 1\n    STOP\n')
+    asked = {"textDocument": {"uri": uri}}
+    assert (await one.ask("textDocument/diagnostic", asked))["items"] == []
+    library.write_text("%def A = 2\n")
+    changes = [{"uri": library.as_uri(), "type": 2}]
+    one.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+    while not any(r["method"] == "workspace/diagnostic/refresh" for r in one.requests):
+        await one.receive()
+    items = (await one.ask("textDocument/diagnostic", asked))["items"]
+    assert [item["code"] for item in items] == ["ASM019"]
+    assert await one.end() == 0
+    one.process._transport.close()
+
+
+async def test_a_document_that_is_opened_is_looked_at_whatever_its_version():
+    one = await start()
+    await one.initialize(initializationOptions={"lint": {"run": "onSave"}})
+    one.open(URI, "    STOP\n    PUSH1 1\n    POP\n", version=7)
+    assert "FLW001" in await one.diagnostics(URI)
+    assert await one.end() == 0
+    one.process._transport.close()
