@@ -18,6 +18,8 @@ from nvm_lsp.diagnostics import diagnostic_json
 
 NAME = "asm"
 HELP = "assemble easm to bytecode"
+#: What becomes of the bytes of a file's name that are no text.
+_ESCAPED = "backslashreplace"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +75,10 @@ def _render(assemblies: list[Assembly], form: str) -> bytes:
     if form == "hex":
         return "".join(f"0x{a.bytecode.hex()}\n" for a in assemblies).encode()
     if form == "listing":
-        return "\n".join("".join(listing(a)) for a in assemblies).encode()
+        return "\n".join("".join(listing(a)) for a in assemblies).encode("utf-8", _ESCAPED)
     documents = [assembly_json(a) for a in assemblies]
     document: Any = documents[0] if len(documents) == 1 else documents
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", _ESCAPED)
 
 
 def assembly_json(assembly: Assembly) -> dict[str, Any]:

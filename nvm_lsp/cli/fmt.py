@@ -90,7 +90,7 @@ def _show(before: Sequence[str], after: Sequence[str], name: str) -> None:
     """Prints a difference for ``patch``, line ends as they are."""
     for line in difflib.unified_diff(before, after, name, name):
         ending = "" if line.endswith("\n") else "\n\\ No newline at end of file\n"
-        _print((line + ending).encode())
+        _print((line + ending).encode("utf-8", "surrogateescape"))  # the name as it is
 
 
 def _print(data: bytes) -> None:

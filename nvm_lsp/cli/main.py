@@ -7,8 +7,10 @@ in nvm-lsp itself.
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -37,10 +39,13 @@ COMMANDS = {
 }
 _HOOK = "nvm_lsp_commands"
 _TRACEBACK = "NVM_LSP_TRACEBACK"
+#: Errors of writing that are the machine's, whatever is written.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code."""
+    _prepare_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     # Trees and programs hold no cycles to speak of; collecting often only costs time that grows
     # with the size of the program.
@@ -60,10 +65,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader has gone, as in `nvm-lsp disasm … | head`. Nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _internal_error(error, arguments)
+        from nvm_lsp.cli.arguments import complain  # noqa: PLC0415 -- only when things went wrong
+
+        _drop_output()
+        return complain(f"cannot write {error.filename or 'the output'}: {error.strerror}")
     except Exception as error:
         return _internal_error(error, arguments)
+
+
+def _prepare_streams() -> None:
+    """Opens the standard streams that were closed (`>&-`) on nothing, and lets them take all text.
+
+    Python has None for a closed one, and the next file that is opened would take its place. What
+    the encoding of an output lacks is escaped: sources and names of files may hold anything.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # The lowest number that is free, and so this one.
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Lets what is still buffered for the standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @hookimpl

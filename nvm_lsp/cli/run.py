@@ -271,7 +271,11 @@ def _print(result: Run, assembly: Assembly | None) -> None:
 def _print_lines(lines: Iterable[Text]) -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    console = Console(soft_wrap=True, highlight=False)
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # Rich would end with the exit code of a revert
+
+    console = Output(soft_wrap=True, highlight=False)
     for line in lines:
         console.print(line)
 
