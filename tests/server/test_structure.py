@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from lsprotocol import types as lsp
 
+from tests.server.cursor import applied
 from tests.server.marked_files import Files, Mark
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -302,14 +303,7 @@ async def moved(files: Files, *moves: tuple[str, str]) -> dict[str, str]:
     out = {}
     for change in answer.document_changes if answer is not None else ():
         name = files.name(change.text_document.uri)
-        lines = files.texts[name].splitlines(keepends=True)
-        for edit in change.edits:
-            line, start, end = edit.range.start.line, edit.range.start, edit.range.end
-            assert start.line == end.line
-            lines[line] = (
-                lines[line][: start.character] + edit.new_text + lines[line][end.character :]
-            )
-        out[name] = "".join(lines)
+        out[name] = applied(files.texts[name], list(change.edits))
     return out
 
 
@@ -328,6 +322,26 @@ async def test_paths_follow_a_file_that_moves(files: Files):
     }
     assert await moved(files, ("main.easm", "lib/main.easm")) == {
         "main.easm": '#@ deploy 0x01 a.easm\n%include "a.easm"\n%include "b.easm"\n',
+    }
+
+
+async def test_paths_in_scenario_files_follow_too(files: Files):
+    toml = """\
+abi = ["../abi/token.json", '../abi/token.json:Token', "lib"]
+[accounts.0x02]
+code = "../lib/a.easm"  # 😀 "../lib/a.easm"
+label = "../lib/b.easm "
+"""
+    files.write({
+        **MOVING, "main.easm": "#@ scenario runs/one.toml\nSTOP\n", "runs/one.toml": toml,
+        "abi/token.json": "[]",
+    }, ["main.easm"])
+    assert await moved(files, ("lib", "library"), ("abi/token.json", "runs/t.json")) == {
+        "runs/one.toml": toml.replace("../lib/a", "../library/a").replace("../abi/token", "t"),
+    }
+    assert await moved(files, ("runs/one.toml", "deep/er/one.toml")) == {
+        "main.easm": "#@ scenario deep/er/one.toml\nSTOP\n",
+        "runs/one.toml": toml.replace("../lib/a", "../../lib/a").replace("../abi", "../../abi"),
     }
 
 
