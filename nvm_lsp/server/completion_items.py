@@ -70,6 +70,7 @@ def code_items(place: Place) -> Iterator[Item]:
             yield from _operand(place)
         case "label":
             yield from _labels(assembly, _WANTED)
+            yield from _constants(assembly, "", _POSSIBLE)
         case "at":
             for item in _labels(assembly, _WANTED):
                 yield Item(

@@ -69,6 +69,7 @@ async def test_what_may_stand_at_the_cursor(client, open_text):
         ("%fork |", ["prague", "cancun"], ["loop"]),
         ("%if fo|", ["fork", "fork.paris"], ["loop"]),
         ("%table t [lo|", ["loop"], ["FEE"]),
+        ("%table t [loop, |", ["loop", "FEE"], ["selector"]),
         ("%add3(lo|", ["loop"], ["ADD"]),
         ("#|", ["#@", "#?", "#="], ["ADD"]),
         ("#@ bl|", ["block.number"], ["FEE"]),

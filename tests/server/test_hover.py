@@ -96,6 +96,17 @@ async def test_above_a_line_that_is_being_typed_stacks_are_known(client, open_te
     assert "---" not in found
 
 
+async def test_lines_that_are_being_typed_tell_what_their_words_are(client, open_text):
+    for marked, part in [
+        ("PUSH1 (FE|E + \n", "%def FEE = 3 ether"), ("%add3(FE|E, \n", "%def FEE = 3 ether"),
+        ("%ad|d3(1\n", "%macro add3"), ("PU|SH FEE FEE\n", "Sizes itself"),
+        ("%table t [FE|E, \n", "%def FEE = 3 ether"), ("%incl|ude lib\n", "Puts another file"),
+    ]:
+        assert part in await hover(client, open_text, PROGRAM + marked), marked
+    for marked in ("PUSH1 0x|\n", "PUSH1 0xz|z\n", "PUSH 1|2ab + 1\n"):
+        assert await hover(client, open_text, marked) is None, marked
+
+
 async def test_what_comments_tell(client, open_text):
     for marked, *parts in [
         ("#@ cal|ler 1\nSTOP\n", "Who calls the wallet"),

@@ -16,7 +16,13 @@ from nvm_lsp.analysis.signatures import calls_in
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
 from nvm_lsp.assembler.program import Context
-from nvm_lsp.assembler.references import MacroScope, definitions, expressions_of, structure
+from nvm_lsp.assembler.references import (
+    MacroScope,
+    definitions,
+    expressions_of,
+    occurrences_between,
+    structure,
+)
 from nvm_lsp.editor_hooks import Cursor, Hover, HoverEntry
 from nvm_lsp.hookspecs import hookimpl
 from nvm_lsp.kernel.gas import CLASSES, overheads
@@ -193,6 +199,8 @@ def _parts(
             yield word.start, word.end, fork_page(word.text)
         case t.Include(path=path) | t.Incbin(path=path):
             yield path.start, path.end, _emitted(assembly, line)
+        case t.Malformed():
+            yield from _names_of_malformed(statement, assembly, line, macro, signatures)
         case t.Bytes(items=items):
             for item in items:
                 if item.width is not None:
@@ -200,6 +208,22 @@ def _parts(
         case _:
             pass
     yield from _directive(statement, assembly, line)
+
+
+def _names_of_malformed(
+    statement: t.Malformed, assembly: Assembly, line: int, macro: MacroScope | None,
+    signatures: Sequence[str],
+) -> Iterator[Part]:
+    """The words of a line that no rule fits, as while it is being typed."""
+    yield (
+        statement.start, statement.start + len(statement.head),
+        _mnemonic(statement.head.upper(), assembly, line),
+    )
+    for found in occurrences_between(assembly.program.root.tree, line, line + 1):
+        page = name_page(found.name, assembly, macro, signatures)
+        if found.names_macro:
+            page = macro_page(assembly, found.name)
+        yield found.start, found.end, page
 
 
 def _mnemonic(mnemonic: str, assembly: Assembly, line: int) -> str:
@@ -265,9 +289,9 @@ def _expression(
             text = f"**{call.function.text}** · {gives}"
             yield call.start, call.end, text + _value(call, assembly, signatures)
     for part in t.parts_of(expression):
-        if isinstance(part, t.Number):
+        if isinstance(part, t.Number) and _is_number(part.text):
             yield part.start, part.end, number_page(part.value, signatures)
-    if not isinstance(expression, t.Number):
+    if not any(isinstance(p, t.Number) and not _is_number(p.text) for p in t.parts_of(expression)):
         yield expression.start, expression.end, _value(expression, assembly, signatures).lstrip()
 
 
@@ -280,6 +304,15 @@ def _value(expression: t.Expression, assembly: Assembly, signatures: Sequence[st
     if _is_condition(expression):
         return f"\n\n{'true' if value else 'false'} (`{value}`)"
     return f"\n\n{number_page(value, signatures)}"
+
+
+def _is_number(text: str) -> bool:
+    """Whether its digits make a number; the value of others is 0."""
+    try:
+        int(text, 0 if text[:2].lower() in ("0x", "0b") else 10)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_condition(expression: t.Expression) -> bool:
