@@ -45,6 +45,11 @@ _NOT_INITIALIZED = -32002  # LSP 3.17, ErrorCodes.ServerNotInitialized
 SERVER_CANCELLED = -32802  # LSP 3.17, LSPErrorCodes.ServerCancelled
 _CANCELLED = -32800  # LSP 3.17, LSPErrorCodes.RequestCancelled
 
+#: Notifications whose parameters say so little that some clients leave them out.
+_WITHOUT_MUCH: dict[str, Any] = {
+    lsp.INITIALIZED: {}, lsp.WORKSPACE_DID_CHANGE_CONFIGURATION: {"settings": None},
+}
+
 
 class Protocol(LanguageServerProtocol):
     """One conversation with a client."""
@@ -89,6 +94,8 @@ class Protocol(LanguageServerProtocol):
             return
         if method == lsp.INITIALIZE:
             _as_in_lsp(data.get("params"))
+        elif method in _WITHOUT_MUCH and data.get("params") is None:
+            data = {**data, "params": _WITHOUT_MUCH[method]}
         try:
             message = self.structure_message(data)
         except JsonRpcException:

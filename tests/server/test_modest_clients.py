@@ -181,6 +181,23 @@ async def test_helix_spells_a_capability_its_own_way():
     assert await one.end() == 0
 
 
+async def test_a_client_that_leaves_out_parameters_is_asked_for_its_settings():
+    one = await start()
+    asked = []
+    one.replies["workspace/configuration"] = lambda params: asked.append(params) or [None]
+    folder = {"processId": None, "rootUri": None, "rootPath": None, "workspaceFolders": None}
+    nothing = {"textDocument": None, "window": None, "general": None}
+    known = {**folder, "capabilities": {**nothing, "workspace": {"configuration": True}}}
+    await one.ask("initialize", known)
+    one.send({"method": "initialized"})
+    while not asked:
+        await one.receive()
+    one.send({"method": "workspace/didChangeConfiguration"})
+    while len(asked) < 2:
+        await one.receive()
+    assert await one.end() == 0
+
+
 async def test_plain_text_keeps_what_is_code():
     assert plain_text("## Why\n\n`a*b` is **not** [x](y#z) \\| `**`\n") == (
         "Why\n\na*b is not x <y#z> | **"
