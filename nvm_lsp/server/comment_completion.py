@@ -17,7 +17,7 @@ from nvm_lsp.runner.run import OUTCOMES
 from nvm_lsp.runner.scenario_reader import KEYS
 from nvm_lsp.server.completion_item import Item, Kind
 from nvm_lsp.server.completion_items import fork_items
-from nvm_lsp.server.path_completion import Files, paths
+from nvm_lsp.server.path_completion import PATH_KEYS, Files, paths
 from nvm_lsp.server.scenario_keys import describe_value, forms, values_of
 from nvm_lsp.server.stack_comment_edits import picture_after, picture_text
 from nvm_lsp.server.stack_hover import has_flow
@@ -25,10 +25,6 @@ from nvm_lsp.syntax import parse_line
 
 __all__ = ["MARKERS", "OUTCOME_MEANING", "PROBES", "in_comment"]
 
-_PATH_KEYS = {
-    "scenario": (".toml",), "abi": (".json",), "deploy": (".easm", ".json", ".hex", ".bin"),
-    "matches": (".hex", ".bin", ".json"),
-}
 #: Forms of probes with their meaning, and as snippets.
 PROBES = (
     ("stack", "the whole stack, top first", None),
@@ -153,12 +149,12 @@ def _scenario(
     written = rest.split()
     if rest and not rest[-1].isspace():
         written.pop()
-    if key in _PATH_KEYS and (key != "deploy" or written):
+    if key in PATH_KEYS and (key != "deploy" or written):
         if len(written) > (key == "deploy"):
             items = (Item("balance=", Kind.PROPERTY),) if key == "deploy" else ()
             return iter(items), start
         path = rest.rsplit(None, 1)[-1].lstrip('"') if rest and not rest[-1].isspace() else ""
-        return paths(path, files, _PATH_KEYS[key]), body_start + len(body) - len(path)
+        return paths(path, files, PATH_KEYS[key]), body_start + len(body) - len(path)
     if key == "account" and written:
         return iter((Item("balance=", Kind.PROPERTY), Item("nonce=", Kind.PROPERTY))), start
     if key == "fork":

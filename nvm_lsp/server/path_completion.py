@@ -13,9 +13,15 @@ from nvm_lsp.server.completion_item import Item, Kind
 if TYPE_CHECKING:
     from nvm_lsp.server.paths import Boundary
 
-__all__ = ["Files", "paths"]
+__all__ = ["PATH_KEYS", "Files", "paths"]
 
 _MOST_ENTRIES = 2_000
+_CODE = (".easm", ".json", ".hex", ".bin")
+#: Endings of the files that keys of scenarios name.
+PATH_KEYS = {
+    "scenario": (".toml",), "abi": (".json",), "deploy": _CODE, "code": _CODE,
+    "matches": (".hex", ".bin", ".json"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.opcodes import FORKS
 from nvm_lsp.runner.scenario_reader import BAD_SCENARIO, read_cases
 from nvm_lsp.server.completion_item import Item, Kind
+from nvm_lsp.server.path_completion import PATH_KEYS, Files, paths
 from nvm_lsp.server.paths import is_scenario_file
 from nvm_lsp.server.scenario_keys import schema
 from nvm_lsp.source import Location, Position, Span
@@ -46,7 +47,9 @@ _AT = re.compile(r"\(at line (\d+), column (\d+)\)|at end of document")
 # Completion ---------------------------------------------------------------------------------------
 
 
-def in_toml(lines: Sequence[str], position: Position) -> tuple[Iterator[Item], int]:
+def in_toml(
+    lines: Sequence[str], position: Position, files: Files | None = None
+) -> tuple[Iterator[Item], int]:
     """What may stand at a position, and where the word there begins."""
     line = lines[position.line].rstrip("\r\n") if position.line < len(lines) else ""
     before = line[: position.column]
@@ -56,8 +59,12 @@ def in_toml(lines: Sequence[str], position: Position) -> tuple[Iterator[Item], i
     properties = _properties(_table_at(lines, position.line))
     value = _VALUE.match(before)
     if value is not None:
+        key, quoted = value["key"].strip("\"'"), before.count('"') % 2 == 1
+        if files is not None and quoted and key in PATH_KEYS and key in properties:
+            path = before.rpartition('"')[2]
+            return paths(path, files, PATH_KEYS[key]), len(before) - len(path)
         start = len(before) - len(re.search(r"[\w.\-]*$", before)[0])  # type: ignore[index]
-        return _values(properties.get(value["key"].strip("\"'"), {}), before), start
+        return _values(properties.get(key, {}), before), start
     key = _KEY.fullmatch(before)
     if key is None:
         return iter(()), len(before)

@@ -282,6 +282,20 @@ async def test_scenarios_in_toml(client, open_text):
         assert found[: len(expected)] == expected, marked
 
 
+async def test_paths_in_toml(client, open_text, tmp_path):
+    (tmp_path / "token.easm").write_text("")
+    (tmp_path / "vault.json").write_text("")
+    await open_text("#@ scenario two.toml\nSTOP\n", (tmp_path / "program.easm").as_uri())
+    uri = (tmp_path / "two.toml").as_uri()
+    for marked, expected in [
+        ('abi = "v|"', ["vault.json"]),
+        ('abi = ["vault.json", "|"]', ["vault.json"]),
+        ('[accounts."0x01"]\ncode = "|', ["token.easm", "vault.json"]),
+        ('[accounts."0x01"]\nlabel = "|"', []),
+    ]:
+        assert await labels(client, open_text, marked, uri=uri) == expected, marked
+
+
 async def test_completion_copes_with_every_text(client, open_text):
     for marked in (
         "|", "\r\n|\r\n", "%macro m(\r\n%|", "😀|", 'PUSH "|', "PUSH1 (|", "%table t [|", "#@|"

@@ -146,7 +146,8 @@ def _complete(cursor: Cursor) -> CompletionList | None:
     if is_scenario_file(opened.uri):
         if not is_named(server.documents, document.path):
             return None
-        return CompletionList(*in_toml(document.lines, position))
+        files = Files(document.path, server.documents.boundary(opened))
+        return CompletionList(*in_toml(document.lines, position, files))
     files = Files(server.documents.base_of(document.path), server.documents.boundary(opened))
     inside = in_comment(before, program.assembly, files, position.line)
     if inside is not None:
