@@ -228,8 +228,13 @@ class Diagnoser:
         self._server.shown(opened.uri)
 
     def _push(self, file: str, version: int | None) -> None:
-        """Sends a file's diagnostics, those of all programs that it is part of."""
-        items = _union(state.shown.get(file, []) for state in self._states.values())
+        """Sends a file's diagnostics, those of all programs that it is part of.
+
+        Of an open one its own alone: what others have shown of it was about the text on disk.
+        """
+        is_open = file in self._server.documents.documents and file in self._states
+        states = [self._states[file]] if is_open else self._states.values()
+        items = _union(state.shown.get(file, []) for state in states)
         key = json.dumps(items) if items else ""
         # What is of a version is said even if it is the same: it tells that the version was seen.
         if version is None and self._pushed.get(file, "") == key:

@@ -117,3 +117,13 @@ async def test_a_document_that_is_opened_is_looked_at_whatever_its_version():
     assert "FLW001" in await one.diagnostics(URI)
     assert await one.end() == 0
     one.process._transport.close()
+
+
+async def test_what_programs_say_of_a_file_on_disk_is_not_said_of_its_open_text(wire, tmp_path):
+    library, program = tmp_path / "library.easm", tmp_path / "program.easm"
+    library.write_text("%def A = 1\n\n    PUSH1 =\n")
+    wire.open(program.as_uri(), '%include "library.easm"\n    STOP\n')
+    await codes(wire, library.as_uri(), ["SYN001"])
+    wire.open(library.as_uri(), "%def A = 1\n", version=3)
+    params = await wire.notified("textDocument/publishDiagnostics", uri=library.as_uri())
+    assert (params["version"], params["diagnostics"]) == (3, [])
