@@ -93,6 +93,7 @@ def _providers(method: str) -> list[str]:
     names += {
         "prepareRename": ["rename"], "prepareCallHierarchy": ["callHierarchy"],
         "incomingCalls": ["callHierarchy"], "outgoingCalls": ["callHierarchy"],
+        "rangesFormatting": ["documentRangeFormatting"],
         "symbol": ["workspaceSymbol"], "resolve": [area.removesuffix("Item")],
     }.get(name, [])
     return names

@@ -123,6 +123,17 @@ async def test_range_formats_its_lines_alone(files: Files):
     )
 
 
+async def test_several_ranges_at_once(files: Files):
+    def lines(first: int, last: int) -> dict[str, dict[str, int]]:
+        return {"start": {"line": first, "character": 0}, "end": {"line": last, "character": 1}}
+
+    await check(
+        files, "add\nmul\nsub\npop\nadd\n", "    ADD\nmul\n    SUB\n    POP\n    ADD\n",
+        "rangesFormatting", ranges=[lines(3, 4), lines(0, 0), lines(2, 3)],
+    )
+    await check(files, "add\n", "add\n", "rangesFormatting", ranges=[])
+
+
 async def test_range_inside_a_block_knows_its_depth(files: Files):
     await check(
         files, "%macro m()\n%n()\n\n%n()\n%end\n", "%macro m()\n%n()\n\n    %n()\n%end\n",

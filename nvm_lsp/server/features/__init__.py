@@ -100,7 +100,10 @@ FEATURES: tuple[Feature, ...] = (
     Feature("textDocument/documentLink", "document_link:handle"),
     Feature("textDocument/linkedEditingRange", "linked_editing_range:handle"),
     Feature("textDocument/formatting", "formatting:handle"),
-    Feature("textDocument/rangeFormatting", "formatting:handle_range"),
+    Feature(
+        "textDocument/rangeFormatting", "formatting:handle_range", {"rangesSupport": True},
+    ),
+    Feature("textDocument/rangesFormatting", "formatting:handle_ranges"),
     Feature(
         "textDocument/onTypeFormatting", "formatting:handle_on_type",
         {"firstTriggerCharacter": ":", "moreTriggerCharacter": ["\n"]},

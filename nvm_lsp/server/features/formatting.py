@@ -1,4 +1,4 @@
-"""textDocument/formatting, rangeFormatting and onTypeFormatting, as the fewest edits.
+"""textDocument/formatting, range(s)Formatting and onTypeFormatting, as the fewest edits.
 
 Lines with syntax errors stay as they are; the others are formatted all the same.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
 
-__all__ = ["format_edits", "handle", "handle_on_type", "handle_range"]
+__all__ = ["format_edits", "handle", "handle_on_type", "handle_range", "handle_ranges"]
 
 _MARK = "\ufeff"
 
@@ -39,10 +39,29 @@ def handle_range(
     opened = server.documents.documents.get(params.text_document.uri)
     if opened is None:
         return []
-    start, end = params.range.start, params.range.end
-    # A selection of whole lines ends at the start of the one below.
+    return _answer(server, opened, *_lines_of(params.range))
+
+
+def handle_ranges(
+    server: NvmServer, params: lsp.DocumentRangesFormattingParams
+) -> list[dict[str, Any]]:
+    """Several ranges at once (LSP 3.18), as when only changed lines are formatted on saving."""
+    opened = server.documents.documents.get(params.text_document.uri)
+    if opened is None:
+        return []
+    answer: list[dict[str, Any]] = []
+    done = 0
+    for first, stop in sorted(_lines_of(range_) for range_ in params.ranges):
+        answer += _answer(server, opened, max(first, done), stop)
+        done = max(done, stop)
+    return answer
+
+
+def _lines_of(range_: lsp.Range) -> tuple[int, int]:
+    """The lines of a selection, the second excluded; whole lines end where the next begins."""
+    start, end = range_.start, range_.end
     stop = end.line if end.character == 0 and end.line > start.line else end.line + 1
-    return _answer(server, opened, start.line, stop)
+    return start.line, stop
 
 
 def handle_on_type(

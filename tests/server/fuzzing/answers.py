@@ -292,6 +292,7 @@ _CHECKS: dict[str, Callable[[Any, Any, Any, TextOf], None]] = {
     "textDocument/semanticTokens/range": _tokens,
     "textDocument/formatting": _edits,
     "textDocument/rangeFormatting": _edits,
+    "textDocument/rangesFormatting": _edits,
     "textDocument/onTypeFormatting": _edits,
     "textDocument/rename": _workspace_edit,
     "workspace/willRenameFiles": _workspace_edit,

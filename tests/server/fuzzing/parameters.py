@@ -90,6 +90,9 @@ PARAMETERS: dict[str, Callable[[Session], Any]] = {
     "textDocument/codeAction": _actions,
     "textDocument/formatting": lambda s: of(s, **FORMAT),
     "textDocument/rangeFormatting": lambda s: over(s, **FORMAT),
+    "textDocument/rangesFormatting": lambda s: {
+        **of(s, **FORMAT), "ranges": [over(s)["range"] for _ in range(s.pick.choice((0, 1, 3)))],
+    },
     "textDocument/onTypeFormatting": lambda s: at(s, ch=s.pick.choice("\n:x"), **FORMAT),
     "callHierarchy/incomingCalls": _item,
     "callHierarchy/outgoingCalls": _item,
