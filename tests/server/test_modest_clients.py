@@ -59,19 +59,18 @@ async def test_a_client_that_shows_plain_text_gets_no_markdown():
     assert await one.end() == 0
 
 
-async def test_a_client_that_says_nothing_gets_markdown():
-    one = await start()
-    await one.initialize({})
-    one.open(URI, PROGRAM)
-    hover = await one.ask("textDocument/hover", _at(6, 5))
-    assert hover["contents"]["kind"] == "markdown"
-    assert hover["contents"]["value"].startswith("**ADD** `0x01`")
-    assert await one.end() == 0
-
-
 PROBED = "    PUSH1 7\n    STOP #? stack[0]\n"
-HINTS = {"inlayHint": {"refreshSupport": True}}
+CASES = "    STOP\n#@ case one\n#= stop\n#@ case two\n#= stop\n"
+SHOWS_ALL = {
+    "workspace": {"inlayHint": {"refreshSupport": True}}, "textDocument": {"codeLens": {}},
+}
 PULLS = {"textDocument": {"diagnostic": {"relatedDocumentSupport": True}}}
+
+
+async def run(one, **options) -> dict[str, object]:
+    arguments = [URI, options] if options else [URI]
+    ran = {"command": "nvm.run", "arguments": arguments}
+    return await one.ask("workspace/executeCommand", ran)
 
 
 async def run_diagnostics(one, code: str) -> list[str]:
@@ -83,21 +82,7 @@ async def run_diagnostics(one, code: str) -> list[str]:
             return [item["message"] for item in found]
 
 
-async def test_a_run_is_told_as_diagnostics_where_hints_would_not_show_it():
-    one = await start()
-    await one.initialize({})
-    one.open(URI, PROBED)
-    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
-    probe, end = await run_diagnostics(one, "stop")
-    assert probe == "stack[0] = 7"
-    assert end.startswith("⇒ stop · ")
-    assert await one.end() == 0
-
-
-CASES = "    STOP\n#@ case one\n#= stop\n#@ case two\n#= stop\n"
-
-
-async def actions(one, line: int) -> dict[str, list[object]]:
+async def run_actions(one, line: int) -> dict[str, list[object]]:
     place = {"line": line, "character": 0}
     found = await one.ask("textDocument/codeAction", {
         "textDocument": {"uri": URI}, "range": {"start": place, "end": place},
@@ -109,51 +94,45 @@ async def actions(one, line: int) -> dict[str, list[object]]:
     }
 
 
-async def test_without_lenses_code_actions_run_the_program():
+async def test_a_client_that_says_nothing_of_itself_sees_what_a_run_has_shown_and_can_start_it():
     one = await start()
     await one.initialize({})
-    one.open(URI, CASES)
+    one.open(URI, PROGRAM)
+    hover = await one.ask("textDocument/hover", _at(6, 5))
+    assert hover["contents"]["kind"] == "markdown"
+    assert hover["contents"]["value"].startswith("**ADD** `0x01`")
+
+    one.set_text(URI, CASES, 2)
     always = {
         "▶ Run on NestedVM": ["nvm.run"], "Run natively": ["nvm.run", {"target": "evm"}],
         "Test all cases": ["nvm.test"],
     }
-    assert await actions(one, 0) == always
-    assert await actions(one, 3) == always | {
+    assert await run_actions(one, 0) == always
+    assert await run_actions(one, 3) == always | {
         "▶ Run two": ["nvm.run", {"case": "two"}], "Test": ["nvm.test", {"case": "two"}],
     }
-    one.set_text(URI, "    NOTHING\n", 2)
-    assert await actions(one, 0) == {}, "a program with errors cannot run"
-    assert await one.end() == 0
+    one.set_text(URI, "    NOTHING\n", 3)
+    assert await run_actions(one, 0) == {}, "a program with errors cannot run"
 
-
-async def test_where_there_are_lenses_no_code_action_runs_the_program():
-    one = await start()
-    await one.initialize({"textDocument": {"codeLens": {}}})
-    one.open(URI, CASES)
-    assert await actions(one, 0) == {}
-    assert await one.end() == 0
-
-
-async def test_a_run_is_told_as_text_if_that_is_wished():
-    one = await start()
-    await one.initialize({})
-    one.open(URI, PROBED)
-    ran = {"command": "nvm.run", "arguments": [URI, {"markdown": True}]}
-    text = (await one.ask("workspace/executeCommand", ran))["markdown"]
+    one.set_text(URI, PROBED, 4)
+    assert "markdown" not in await run(one)
+    probe, end = await run_diagnostics(one, "stop")
+    assert probe == "stack[0] = 7"
+    assert end.startswith("⇒ stop · ")
+    text = str((await run(one, markdown=True))["markdown"])
     assert text.startswith("⇒ stop · ")
     assert "stack, top first: `0x7`" in text
-    ran["arguments"] = [URI]
-    assert "markdown" not in await one.ask("workspace/executeCommand", ran)
     assert await one.end() == 0
 
 
-async def test_a_run_is_no_diagnostic_where_hints_show_it():
+async def test_a_client_that_shows_hints_and_lenses_gets_neither_as_something_else():
     one = await start()
-    await one.initialize({"workspace": HINTS})
+    await one.initialize(SHOWS_ALL)
     one.open(URI, PROBED)
-    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
-    one.set_text(URI, "    PUSH1 0\n    PUSH1 0\n    REVERT\n", 2)
-    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    assert await run_actions(one, 0) == {}
+    await run(one)
+    one.set_text(URI, "    PUSH1 0 #? stack[0]\n    PUSH1 0\n    REVERT\n", 2)
+    await run(one)
     assert await run_diagnostics(one, "revert") == ["the run reverts here without data"]
     assert await one.end() == 0
 
@@ -162,7 +141,7 @@ async def test_a_client_that_cannot_be_told_to_pull_again_is_pushed_what_a_run_h
     one = await start()
     await one.initialize(PULLS)
     one.open(URI, PROBED)
-    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    await run(one)
     assert len(await run_diagnostics(one, "stop")) == 2
     one.set_text(URI, PROBED + "# edited\n", 2)
     assert await one.diagnostics(URI) == [], "from here on it pulls"
@@ -175,7 +154,7 @@ async def test_helix_spells_a_capability_its_own_way():
     one = await start()
     await one.initialize(PULLS | {"workspace": {"diagnostic": {"refreshSupport": True}}})
     one.open(URI, PROBED)
-    await one.ask("workspace/executeCommand", {"command": "nvm.run", "arguments": [URI]})
+    await run(one)
     while "workspace/diagnostic/refresh" not in [m["method"] for m in one.requests]:
         await one.receive()
     assert await one.end() == 0
