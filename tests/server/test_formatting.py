@@ -63,6 +63,10 @@ CASES = {
     "line ends of two kinds": (
         "a:\r\nadd\n\n\r\nPUSH 1+\n\npop\n\n", "a:\r\n    ADD\r\n\r\nPUSH 1+\r\n\r\n    POP\r\n",
     ),
+    "an insertion where the line ends otherwise": (
+        "a:\r\n%macro  m()takes(1)#x\n  \n%end\n",
+        "a:\r\n%macro m() takes(1)     #x\r\n\r\n%end\r\n",
+    ),
     "a byte order mark": ("\ufeffadd\r\n", "\ufeff    ADD\r\n"),
     "a byte order mark and a comment": (
         "\ufeff# a\n\n\n%m()\n", "\ufeff# a\n\n%m()\n"

@@ -122,6 +122,7 @@ def format_edits(
     return sorted(
         edit for edit in edits
         if first <= edit[0].start.line and (edit[0].end.line, edit[0].end.column) <= (stop, 0)
+        and (edit[1] or edit[0].start != edit[0].end)  # of nothing but a mark nothing changes
     )
 
 
@@ -171,14 +172,18 @@ def _of_lines(
     for number, line in enumerate(lines, low):
         if _is_blank(line):
             continue
-        edits += _of_line_end(line, number, line_end)
         before, after = line.text.rstrip("\r\n"), next(written)
-        if before == after or line.problems:
-            continue
+        if line.problems:
+            after = before
         start = _common(before, after)
-        end = _common(before[start:][::-1], after[start:][::-1])
-        span = Span.of_line(number, start, len(before) - end)
-        edits.append((span, after[start : len(after) - end]))
+        other = _other_line_end(line, line_end)
+        if other:  # one edit, because clients differ about two that meet
+            edits.append((Span(Position(number, start), Position(number + 1, 0)),
+                          after[start:] + line_end))
+        elif before != after:
+            end = _common(before[start:][::-1], after[start:][::-1])
+            span = Span.of_line(number, start, len(before) - end)
+            edits.append((span, after[start : len(after) - end]))
     return edits
 
 
@@ -207,10 +212,10 @@ def _of_blanks(
         kept = (begin > 0 or not at_start) and (end < len(lines) or keep_last)
         first = begin + 1 if kept else begin
         content = lines[begin].text.rstrip("\r\n")
-        if kept and content:
+        if kept and _other_line_end(lines[begin], line_end):
+            yield Span(Position(low + begin, 0), Position(low + begin + 1, 0)), line_end
+        elif kept and content:
             yield Span.of_line(low + begin, 0, len(content)), ""
-        if kept:
-            yield from _of_line_end(lines[begin], low + begin, line_end)
         if first < end:
             last = lines[end - 1].text
             stop = Position(low + end, 0)
@@ -220,14 +225,12 @@ def _of_blanks(
         begin = end
 
 
-def _of_line_end(line: t.Line, number: int, end: str) -> Iterator[tuple[Span, str]]:
-    """Where lines end in different ways, all as the first line does.
+def _other_line_end(line: t.Line, end: str) -> bool:
+    """Whether a line ends in another way than the first one does; all are to end as that one.
 
     What a file's lines end in at all is the editor's to say.
     """
-    column = len(line.text.rstrip("\r\n"))
-    if line.text[column:] not in ("", end):
-        yield Span(Position(number, column), Position(number + 1, 0)), end
+    return line.text[len(line.text.rstrip("\r\n")) :] not in ("", end)
 
 
 def _final_line_end(tree: SyntaxTree) -> Iterator[tuple[Span, str]]:
