@@ -218,9 +218,12 @@ class Protocol(LanguageServerProtocol):
         self, msg_id: Any, handler: Any, callback: Any, args: Any = None, kwargs: Any = None
     ) -> None:
         # pygls notes what handlers of notifications and commands give, and never strikes it off:
-        # each result of a run would be kept for as long as the server lives.
+        # each result of a run would be kept for as long as the server lives. Nor does it look at
+        # the error of a command that was cancelled as it failed, which then is logged as lost.
         def done(future: Any) -> None:
             self._request_futures.pop(msg_id, None)
+            if not future.cancelled():
+                future.exception()
             callback(future)
 
         super()._execute_handler(msg_id, handler, done, args, kwargs)
