@@ -172,6 +172,7 @@ storage and the memory snapshot are shown in another window."
         (insert text "\n")
         (goto-char (point-min)))
       (special-mode)
+      (setq truncate-lines t)
       (display-buffer (current-buffer)))
     (message "%s" first)))
 

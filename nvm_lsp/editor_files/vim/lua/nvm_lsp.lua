@@ -15,6 +15,7 @@ local function show(text)
     local here = vim.api.nvim_get_current_win()
     vim.cmd('botright ' .. math.min(#lines, 15) .. 'split')
     vim.api.nvim_win_set_buf(0, buffer)
+    vim.wo.wrap = false
     vim.api.nvim_set_current_win(here)
   end
 end
