@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 
 from nvm_lsp.analysis.signatures import (
     STANDARD_EVENTS,
@@ -34,13 +35,14 @@ __all__ = ["Place", "code_items", "fork_items"]
 
 #: Ranks: what the place asks for, what suits it, what may stand there, what hardly does.
 _WANTED, _FITTING, _POSSIBLE, _UNLIKELY = 0, 2, 4, 6
-_LINES_AHEAD = 4
+_LINES_AHEAD, _LINES_BACK = 4, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something is written. ``before`` is the line's text up to the cursor; ``signatures``
-    gives those that programs of the workspace pass to a function."""
+    gives those that programs of the workspace pass to a function; ``case`` is how mnemonics are
+    written, as the formatter has it."""
 
     assembly: Assembly
     position: Position
@@ -48,6 +50,7 @@ class Place:
     before: str = ""
     signatures: Callable[[str], Sequence[str]] | None = None
     files: Files | None = None
+    case: str = "upper"
 
     def seen(self, function: str) -> Sequence[str]:
         if self.signatures is None:
@@ -60,7 +63,7 @@ def code_items(place: Place) -> Iterator[Item]:
     site, assembly = place.site, place.assembly
     match site.kind:
         case "statement":
-            yield from _mnemonics(assembly.fork)
+            yield from _mnemonics(place)
             yield from _macros(assembly)
             yield from _directives(place)
         case "directive":
@@ -105,9 +108,31 @@ def fork_items() -> Iterator[Item]:
 # Statements ---------------------------------------------------------------------------------------
 
 
-def _mnemonics(fork: str) -> Iterator[Item]:
-    yield Item("PUSH", Kind.KEYWORD, "[] -> [value], as narrow as can be", about="mnemonic")
-    yield from _mnemonics_of(fork)
+def _mnemonics(place: Place) -> Iterator[Item]:
+    found = chain(
+        (Item("PUSH", Kind.KEYWORD, "[] -> [value], as narrow as can be", about="mnemonic"),),
+        _mnemonics_of(place.assembly.fork),
+    )
+    if not _in_lower_case(place):
+        yield from found
+        return
+    for item in found:
+        yield replace(item, label=item.label.lower(), name=item.label)
+
+
+def _in_lower_case(place: Place) -> bool:
+    """Whether a mnemonic is to be in lower case here: as configured, as typed, as above."""
+    if place.case != "keep":
+        return place.case == "lower"
+    if place.site.word:
+        return place.site.word.islower()
+    tree, line = place.assembly.program.root.tree, place.position.line
+    for number in range(line - 1, max(line - _LINES_BACK, 0) - 1, -1):
+        statement = tree.line(number).statement if number < tree.line_count else None
+        if isinstance(statement, t.Instruction):
+            text = tree.line(number).text
+            return text[statement.start : statement.mnemonic_end].islower()
+    return False
 
 
 @lru_cache(maxsize=16)

@@ -132,6 +132,23 @@ async def test_what_suits_the_place_comes_first(client, open_text):
         assert order == sorted(order), marked
 
 
+async def test_mnemonics_are_written_as_the_formatter_would(client, open_text, tmp_path):
+    uri = (tmp_path / "program.easm").as_uri()
+    for case, marked, label in [
+        ("upper", "mst|", "MSTORE"), ("lower", "MST|", "mstore"), ("lower", "|", "add"),
+        ("keep", "mst|", "mstore"), ("keep", "MST|", "MSTORE"), ("keep", "    pop\n\n|", "add"),
+        ("keep", "push1 1\nPOP\n|", "ADD"),
+    ]:
+        (tmp_path / "nvm-lsp.toml").write_text(f'[format]\nmnemonic-case = "{case}"\n')
+        client.workspace_did_change_watched_files(lsp.DidChangeWatchedFilesParams([
+            lsp.FileEvent((tmp_path / "nvm-lsp.toml").as_uri(), lsp.FileChangeType.Changed)
+        ]))
+        items = await complete(client, open_text, marked, uri=uri)
+        assert items[0].label == label, (case, marked)
+        resolved = await client.completion_item_resolve_async(items[0])
+        assert label.upper() in resolved.documentation.value
+
+
 async def test_the_stack_after_the_line_is_offered_as_its_comment(client, open_text):
     for line in ("PUSH1 7 #|", "PUSH1 7 # |", "PUSH1 7  # [|"):
         found = await labels(client, open_text, f"PUSH1 2\nPUSH1 3\n{line}\n")

@@ -160,6 +160,7 @@ def _complete(cursor: Cursor) -> CompletionList | None:
     found = code_items(Place(
         program.assembly, position, site, before,
         lambda function: signatures_seen(server.documents, opened, function), files,
+        server.documents.file_settings(opened).format.mnemonic_case,
     ))
     return CompletionList(found, site.start)
 
