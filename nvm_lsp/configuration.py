@@ -11,7 +11,8 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,7 @@ from nvm_lsp.shapes import (
     Text,
     near_miss,
 )
+from nvm_lsp.toml_text import read_toml
 
 __all__ = [
     "CONFIGURATION_FILES", "LINE_ENDINGS", "MNEMONIC_CASES", "TARGETS", "BadKey", "Configuration",
@@ -40,6 +42,10 @@ MNEMONIC_CASES = ("upper", "lower", "keep")
 LINE_ENDINGS = ("auto", "lf", "crlf")
 TARGETS = ("nvm", "evm")
 _LEVELS = tuple(severity.value for severity in Severity)
+#: Stars in one name of a pattern, and `**` in all of it, at most.
+_MOST_STARS = 3
+#: A configuration file has at most so many bytes.
+_MOST_BYTES = 2**20
 #: The names that a configuration file may have; of two in a folder the first counts.
 CONFIGURATION_FILES = ("nvm-lsp.toml", "pyproject.toml")
 
@@ -100,6 +106,32 @@ class _Table:
         }
         required = [_toml_name(f.name) for f in fields(self.kind) if _is_required(f)]
         return {**out, "required": required} if required else out
+
+
+class _Pattern:
+    """A pattern as in .gitignore, of which matching does not take for ever."""
+
+    def read(self, value: Any, key: str, flaws: list[Flaw]) -> str | None:
+        pattern = Text().read(value, key, flaws)
+        if pattern is None:
+            return None
+        # The time of a regular expression grows with the power of its stars.
+        names = pattern.split("/")
+        if names.count("**") > _MOST_STARS or any(name.count("*") > _MOST_STARS for name in names):
+            flaws.append(Flaw(
+                key, f"has too many stars: {pattern!r}",
+                f"write at most {_MOST_STARS} in one name, and ** at most {_MOST_STARS} times",
+            ))
+            return None
+        try:
+            _spec((pattern,))
+        except (ValueError, re.error):
+            flaws.append(Flaw(key, f"is no pattern: {pattern!r}", "write it as in .gitignore"))
+            return None
+        return pattern
+
+    def schema(self) -> dict[str, Any]:
+        return Text().schema()
 
 
 def _key(shape: Shape, text: str, default: Any = MISSING) -> Any:
@@ -194,7 +226,7 @@ class Override:
     """Settings of some files only."""
 
     files: tuple[str, ...] = _key(
-        ListOf(Text()), "Patterns as in .gitignore, from the configuration's folder."
+        ListOf(_Pattern()), "Patterns as in .gitignore, from the configuration's folder."
     )
     select: tuple[str, ...] | None = _key(_CODES, _SELECT, None)
     extend_select: tuple[str, ...] = _key(_CODES, _EXTEND, ())
@@ -221,8 +253,8 @@ class Settings:
     fork: str | None = _key(_Fork(), _FORK, None)
     target: str = _key(Choice(TARGETS), _TARGET, "nvm")
     exclude: tuple[str, ...] = _key(
-        ListOf(Text()), "Files that are passed over in folders: patterns as in .gitignore, from "
-        "the configuration's folder.", ()
+        ListOf(_Pattern()), "Files that are passed over in folders: patterns as in .gitignore, "
+        "from the configuration's folder.", ()
     )
     cache_dir: str | None = _key(
         Text(), "Folder of lint's cache, from the configuration's folder; by default "
@@ -332,9 +364,13 @@ class Configuration:
 
 @dataclass(slots=True)
 class Configurations:
-    """The configurations of files, each read once. ``fixed``, if set, counts for every file."""
+    """The configurations of files, each read once. ``fixed``, if set, counts for every file.
+
+    A file that is a link is only followed if ``follows``, where there is such, says so.
+    """
 
     fixed: Configuration | None = None
+    follows: Callable[[str], bool] | None = None
     _by_folder: dict[str, Configuration] = field(default_factory=dict)
 
     def of(self, path: str) -> Configuration:
@@ -362,29 +398,40 @@ class Configurations:
         found = self._by_folder.get(folder)
         if found is None:
             parent = os.path.dirname(folder)
-            found = next(_in_folder(folder), None) or (
+            found = next(self._in_folder(folder), None) or (
                 self._of_folder(parent) if parent != folder else Configuration()
             )
             self._by_folder[folder] = found
         return found
+
+    def _in_folder(self, folder: str) -> Iterator[Configuration]:
+        for name in CONFIGURATION_FILES:
+            path = os.path.join(folder, name)
+            if not os.path.isfile(path):
+                continue
+            if self.follows is not None and os.path.islink(path) and not self.follows(path):
+                yield _unreadable(path, "is a link that leads outside of the workspace")
+            elif (found := read(path)) is not None:
+                yield found
 
 
 def read(path: str) -> Configuration | None:
     """The configuration in a file; None if it is a ``pyproject.toml`` without one."""
     folder = os.path.dirname(os.path.abspath(path))
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        document = tomllib.loads(text)
+        with open(path, "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            return _unreadable(path, "is larger than 1 MiB")
+        text = data.decode().replace("\r\n", "\n")
+        document = read_toml(text)
     except tomllib.TOMLDecodeError as error:
         if os.path.basename(path) == "pyproject.toml" and "nvm-lsp" not in text:
             return None  # somebody else's trouble
-        return Configuration(path, folder, flaws=(BadKey(path, None, f"is no TOML: {error}"),))
+        return _unreadable(path, f"is no TOML: {error}")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return Configuration(
-            path, folder, flaws=(BadKey(path, None, f"cannot be read: {reason}"),)
-        )
+        return _unreadable(path, f"cannot be read: {reason}")
     prefix = ""
     table: Any = document
     if os.path.basename(path) == "pyproject.toml":
@@ -406,6 +453,12 @@ def read(path: str) -> Configuration | None:
                f"{prefix}{'.' if prefix and flaw.key else ''}{flaw.key} {flaw.message}", flaw.hint)
         for flaw in flaws
     ))
+
+
+def _unreadable(path: str, message: str) -> Configuration:
+    """A configuration that says nothing but what is wrong with its file."""
+    folder = os.path.dirname(os.path.abspath(path))
+    return Configuration(path, folder, flaws=(BadKey(path, None, message),))
 
 
 def read_table(table: Any) -> tuple[Settings, tuple[Flaw, ...]]:
@@ -433,20 +486,13 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _in_folder(folder: str) -> Iterator[Configuration]:
-    for name in CONFIGURATION_FILES:
-        path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            found = read(path)
-            if found is not None:
-                yield found
-
-
 @lru_cache(maxsize=64)
 def _spec(patterns: tuple[str, ...]) -> Any:
     from pathspec import GitIgnoreSpec  # noqa: PLC0415 -- few configurations have patterns
 
-    return GitIgnoreSpec.from_lines(patterns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a later Python may take a pattern for
+        return GitIgnoreSpec.from_lines(patterns)
 
 
 def _line_of(text: str, prefix: str, key: str) -> int | None:

@@ -229,3 +229,29 @@ def test_runs_and_tests_follow_the_configuration(nvm, tmp_path):
     for command in (("run", "a.easm"), ("test",)):
         done = nvm(*command)
         assert (done.returncode, "run.backend is a string" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("a = " + "[" * 100_000, "is no TOML: values nested too deeply"),
+    ("a." * 50_000 + "b = 1", "is no TOML: a key of more than 64 parts"),
+    ("\n[" + "'a'. " * 50_000 + "b]", "is no TOML: a key of more than 64 parts (at line 2"),
+    ("#" * 2**20 + "\n", "is larger than 1 MiB"),
+    ('exclude = ["' + "*a" * 40 + 'b"]', "exclude[0] has too many stars"),
+    ('exclude = ["' + "**/a/" * 40 + 'b"]', "exclude[0] has too many stars"),
+    ('exclude = ["ok", "!"]', "exclude[1] is no pattern: '!'"),
+    ('[[overrides]]\nfiles = ["[z-a]"]', "overrides[0].files[0] is no pattern: '[z-a]'"),
+])
+def test_what_is_made_to_take_for_ever_is_refused(tmp_path, text, message):
+    path = tmp_path / "nvm-lsp.toml"
+    path.write_text(text)
+    (flaw,) = c.read(str(path)).flaws
+    assert message in flaw.message
+
+
+@pytest.mark.parametrize("pattern", ["*.easm", "**/vendor/**/*_test*.easm", "/a/", "!b", "a\\*"])
+def test_patterns_as_people_write_them_are_read(tmp_path, pattern):
+    path = tmp_path / "nvm-lsp.toml"
+    path.write_text(f"exclude = ['{pattern}']")
+    found = c.read(str(path))
+    assert found.flaws == ()
+    assert found.settings.exclude == (pattern,)

@@ -28,6 +28,7 @@ from nvm_lsp.runner.world import Account
 from nvm_lsp.source import Location, Span
 from nvm_lsp.syntax import parse_expression
 from nvm_lsp.syntax import tree as t
+from nvm_lsp.toml_text import read_toml
 
 __all__ = ["BAD_SCENARIO", "KEYS", "Case", "base_scenario", "read_cases", "read_scenario"]
 
@@ -438,8 +439,8 @@ class _Reader:
             raise _BadError(data.message, column, end, data.hint)
         try:
             source = data.decode("utf-8")
-            document = tomllib.loads(source)
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            document = read_toml(source)
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise _BadError(f"{path}: this is no TOML: {error}", column, end) from None
         here = self.path, self.number, self.whole_line
         self.files.append(path)

@@ -23,6 +23,7 @@ from nvm_lsp.server.path_completion import PATH_KEYS, Files, paths
 from nvm_lsp.server.paths import is_scenario_file
 from nvm_lsp.server.scenario_keys import schema
 from nvm_lsp.source import Location, Position, Span
+from nvm_lsp.toml_text import read_toml
 
 if TYPE_CHECKING:
     from nvm_lsp.server.workspace import OpenDocument, Workspace
@@ -230,8 +231,8 @@ def toml_diagnostics(path: str, lines: Sequence[str], loader: Loader) -> list[Di
     """What is wrong with a scenario file: its TOML, its keys, its texts."""
     text = "".join(lines)
     try:
-        tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        read_toml(text)
+    except tomllib.TOMLDecodeError as error:
         return [_bad_toml(path, lines, str(error))]
     # The reader reads it as a program that names it would: the same diagnostics at the same lines.
     program = assemble_text(f"#@ scenario {path}\n", path, loader=_Only(path, text, loader))

@@ -163,7 +163,7 @@ class Workspace:
 
     def invalidate(self) -> None:
         """Makes everything outdated: the configuration, or a file anywhere, has changed."""
-        self.configurations = Configurations()
+        self.configurations = Configurations(follows=self._allows)
         self._closed.clear()
         for document in self.documents.values():
             document.outdate()
@@ -320,6 +320,9 @@ class Workspace:
                 folders.append(os.path.dirname(path))
         everything = self.settings.includes.allow_outside and self.trusted is not False
         return Boundary(folders, everything=everything)
+
+    def _allows(self, path: str) -> bool:
+        return self.boundary().allows(path)
 
     def base_of(self, path: str) -> str:
         """What relative paths in a file are relative to; of an unsaved one, the first folder."""
