@@ -118,7 +118,7 @@ docs/editors.md has settings, trust and commands.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EDITORS.replace("FILES", str(FILES))
+    parser.epilog = EDITORS.replace("FILES", FILES.as_posix())
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--stdio", action="store_true", help="speak on standard input and output (the default)"
