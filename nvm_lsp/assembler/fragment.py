@@ -98,6 +98,8 @@ def _holds(
             now = environment.lookup(name)
         elif kind == "macro":
             now = _macro_state(name, environment)
+        elif kind == "macros":
+            now = frozenset(environment.macros)
         elif kind == "data":
             now, only_names = loader.data(name), False
         elif kind == "expandable":
@@ -609,6 +611,7 @@ class _Builder:
                 f"target {row.since} or newer" + (", or write PUSH 0" if name == "PUSH0" else ""),
             )
         near = nearest_mnemonics(name, target)
+        self.fragment.dependencies["macros", ""] = frozenset(self.environment.macros)
         macros = [m for m in self.environment.macros if m.upper() == name]
         if macros:
             hint, replacement = f"{macros[0]} is a macro: write %{macros[0]}", "%" + macros[0]
@@ -623,6 +626,7 @@ class _Builder:
 
     def _unknown_macro(self, node: t.MacroUse) -> Problem:
         name = node.name.text
+        self.fragment.dependencies["macros", ""] = frozenset(self.environment.macros)
         known = [*self.environment.macros, *(word[1:] for word in directives())]
         near = nearest_name(name, known)
         hint = f"did you mean %{near}?" if near else "define it with %macro, or include its file"

@@ -128,6 +128,17 @@ late:
 """
 
 
+@pytest.mark.parametrize("use", ["M", "%mm"])
+def test_what_a_flaw_may_mean_changes_with_the_macros(small_chunks, use):
+    document = Document.from_text("-", f"%macro m()\n%end\nADD\nSUB\n{use}\n")
+    tree = parse_lines("-", document.lines)
+    before = [d.hint for d in assemble(tree).diagnostics if d.code != "MAC001"]
+    assert "%m" in before[-1]
+    document, first, removed, added = document.replace(Span(Position(0, 0), Position(2, 0)), "", 1)
+    tree = edit(tree, first, removed, document.lines[first : first + added])
+    assert assemble(tree).diagnostics == assemble_text(document.text).diagnostics
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
