@@ -9,7 +9,7 @@ const PICTURES = {
   "panel-writer": "panel", result: "editor", script: "script", "control-flow": "control-flow", testing: "testing",
   coverage: "coverage", fix: "fix", completion: "completion", hover: "hover", stale: "stale", status: "status",
   "install-offer": "install", untrusted: "untrusted", problems: "problems", walkthrough: "walkthrough",
-  compare: "compare",
+  compare: "compare", "panel-dark": "calls",
 };
 
 /** README.md with its tables made anew. */

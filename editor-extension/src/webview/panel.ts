@@ -132,7 +132,9 @@ function showHead(run: RunResult): void {
   document.body.classList.toggle("bad", !good);
   byId("outcome").textContent = describeOutcome(run);
   byId("detail").textContent = run.decoded.detail ?? "";
-  const forms = byteLength(run.return_data) === 32 ? readWord(run.return_data) : [];
+  // What a revert tells is an error, whose first word is none.
+  const size = byteLength(run.return_data);
+  const forms = size === 32 || (good && size > 32) ? readWord(run.return_data.slice(0, 66)) : [];
   byId("forms").replaceChildren(
     ...forms.map((form) => h("span", { class: "form", text: form })),
     ...(byteLength(run.return_data)
@@ -159,7 +161,7 @@ function showGas(run: RunResult): void {
   // A halt takes all gas there is, here as there, which says nothing of what the kernel costs.
   const compared = run.kernel !== null && native !== null && overhead !== null && run.outcome !== "halt" && run.outcome !== "limit";
   byId("gas").textContent = `${group(used)} gas`;
-  byId("steps").textContent = `${group(run.steps)} steps` + (run.kernel ? ` · ${group(run.host_steps)} of the host` : "");
+  byId("steps").textContent = `${group(run.steps)} step${run.steps === 1 ? "" : "s"}` + (run.kernel ? ` · ${group(run.host_steps)} of the host` : "");
   const bar = byId("gas-bar");
   bar.classList.toggle("hidden", !compared);
   byId("refund").textContent = refund ? `refund ${group(refund)}` : "";
@@ -332,11 +334,12 @@ function showFrames(path: number[]): void {
     const call = row?.[4] == null ? undefined : result?.calls[row[4]];
     const code = replay?.codeOf(frame) ?? null;
     const guest = code?.guest ? "guest on " : "";
-    const text = depth === 0 ? "program" : guest + (call ? nameOf(call) : shortAddress(code?.address ?? "0x"));
+    const name = depth === 0 ? "program" : guest + (call ? nameOf(call) : shortAddress(code?.address ?? "0x"));
+    const text = name.replace(/\(.*/, "");
     return depth === path.length - 1
-      ? h("span", { class: "crumb", text, attributes: { "aria-current": "step" } })
+      ? h("span", { class: "crumb", text, title: name, attributes: { "aria-current": "step" } })
       : h("button", {
-          class: "link crumb", text, title: "go to the step that makes the call below",
+          class: "link crumb", text, title: `${name}\ngo to the step that makes the call below`,
           on: { click: () => goTo((replay?.header.frames[path[depth + 1]!]?.[0] ?? 1) - 1) },
         });
   });

@@ -97,7 +97,8 @@ export class Sections {
           ...(log.decoded !== null
             ? [h("span", { class: "decoded", text: log.decoded, title: [...log.topics, log.data.slice(0, 400)].join("\n") })]
             : [...log.topics, ...(log.size ? [log.data + cut] : [])].map((word) =>
-                h("span", { class: "topic", text: shorten(word), title: word.slice(0, 400) })))),
+                h("span", { class: "topic", text: shorten(word), title: word.slice(0, 400) }))),
+          log.decoded === null && !log.topics.length && !log.size && h("span", { class: "dim", text: "no topics, no data" })),
       ),
     };
   }
@@ -148,8 +149,10 @@ export class Sections {
 /** What a call is called by people: the contract and the function, as far as they are known. */
 export function nameOf(call: Call): string {
   const to = call.label ?? shortAddress(call.to);
-  const what = call.name ?? (call.kind.startsWith("CREATE") ? "creation" : byteLength(call.data) ? `${call.data.slice(0, 10)}…` : "plain ether");
-  return `${to}.${what}`;
+  if (call.kind.startsWith("CREATE")) return `creation of ${to}`;
+  if (call.name !== null) return `${to}.${call.name}`;
+  if (byteLength(call.data)) return `${to}.${call.data.slice(0, 10)}…`;
+  return `${to}, ${call.value === "0x0" ? "no data" : "plain ether"}`;
 }
 
 interface Row {

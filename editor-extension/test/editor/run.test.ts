@@ -58,33 +58,6 @@ test("the panel shows a run and goes back and forth through its steps", async ()
   });
 });
 
-test("a wallet script's panel shows storage, logs and places in included files", async () => {
-  const examples = ["approve-and-deposit.easm", "lib", "contracts"];
-  await inWorkbench("script", { examples, width: 1720, height: 1000 }, async (it) => {
-    await it.open("approve-and-deposit.easm");
-    await it.lens("Run on NestedVM").click();
-    const panel = it.panel();
-    await panel.locator("#position", { hasText: "the end" }).waitFor();
-    assert.match(await panel.locator("#outcome").innerText(), /return 0xd8d726b7177a80000/);
-    assert.match(await panel.locator("#forms").innerText(), /250 ether/);
-    assert.equal(await panel.locator("#storage-rows .row").count(), 3);
-    // What wrote a slot, by itself or by its call, is a click away.
-    await panel.locator("#storage-rows .row").first().locator("button", { hasText: "line 29" }).click();
-    await it.page.locator(".line-numbers.active-line-number", { hasText: /^29$/ }).waitFor();
-    await panel.locator("#slider").fill("5");
-    await panel.locator("#instruction", { hasText: "erc20.easm:" }).waitFor();
-    assert.match(await panel.locator("#storage-rows").innerText(), /none yet/);
-    // Into the vault's own call of the token, in whose source the step stands.
-    await panel.locator("#calls-rows .row", { hasText: "deposit" }).waitFor({ state: "detached" });
-    await panel.locator("#slider").fill("150");
-    await panel.locator("#frames", { hasText: "token.transferFrom" }).waitFor();
-    assert.match((await panel.locator("#frames").innerText()).replace(/\s+/g, " "), /program.*vault\.deposit.*token\.transferFrom/);
-    assert.match(await panel.locator("#instruction").innerText(), /token\.easm:\d+/);
-    assert.match(await panel.locator("#calls-rows").innerText(), /still runs[\s\S]*still runs/);
-    await it.screenshot("script");
-  });
-});
-
 const NESTED = `#@ deploy 0x7a0170000000000000000000000000000000000a callee.easm
     PUSH 5
     PUSH 9
@@ -163,7 +136,7 @@ test("one steps into calls, over and out of them, by keyboard, and sees the stat
   });
 });
 
-test("the panel can be read by everybody: contrast, names, keyboard, narrow and zoomed", async () => {
+test("a wallet script's panel shows storage, logs, calls and included files, to everybody: contrast, names, keyboard, narrow, zoomed", async () => {
   const examples = ["approve-and-deposit.easm", "lib", "contracts"];
   const files = { "reverts.easm": "    PUSH 7\n    PUSH 0\n    MSTORE\n    PUSH 32\n    PUSH 0\n    REVERT\n" };
   await inWorkbench("accessible", { examples, files, width: 1720, height: 1000 }, async (it) => {
@@ -176,8 +149,23 @@ test("the panel can be read by everybody: contrast, names, keyboard, narrow and 
     await it.lens("Run on NestedVM").click();
     await panel.locator("#name", { hasText: "approve" }).waitFor();
     await panel.locator("#position", { hasText: "the end, after 222" }).waitFor();
+    assert.match(await panel.locator("#outcome").innerText(), /return 0xd8d726b7177a80000/);
+    assert.match(await panel.locator("#forms").innerText(), /250 ether/);
+    assert.equal(await panel.locator("#storage-rows .row").count(), 3);
+    // What wrote a slot, by itself or by its call, is a click away.
+    await panel.locator("#storage-rows .row").first().locator("button", { hasText: "line 29" }).click();
+    await it.page.locator(".line-numbers.active-line-number", { hasText: /^29$/ }).waitFor();
+    await panel.locator("#slider").fill("5");
+    await panel.locator("#instruction", { hasText: "erc20.easm:" }).waitFor();
+    assert.match(await panel.locator("#storage-rows").innerText(), /none yet/);
+    // Into the vault's own call of the token, in whose source the step stands.
+    await panel.locator("#calls-rows .row", { hasText: "deposit" }).waitFor({ state: "detached" });
     await panel.locator("#slider").fill("150");
-    await panel.locator("#frames", { hasText: "transferFrom" }).waitFor();
+    await panel.locator("#frames", { hasText: "token.transferFrom" }).waitFor();
+    assert.match((await panel.locator("#frames").innerText()).replace(/\s+/g, " "), /program.*vault\.deposit.*token\.transferFrom/);
+    assert.match(await panel.locator("#instruction").innerText(), /token\.easm:\d+/);
+    assert.match(await panel.locator("#calls-rows").innerText(), /still runs[\s\S]*still runs/);
+    await it.screenshot("script");
     assert.match((await panel.locator("#slider").getAttribute("aria-valuetext")) ?? "", /^step 151, \w+, call depth 2$/);
     const wrong: string[] = [];
     for (const theme of ["Default Dark Modern", "Default Light Modern", "Default High Contrast", "Default High Contrast Light"]) {
@@ -209,5 +197,73 @@ test("the panel can be read by everybody: contrast, names, keyboard, narrow and 
       assert.deepEqual(await it.audit(), [], `${size.width} wide`);
       await it.screenshot(`panel-${size.width}`);
     }
+  });
+});
+
+/** Programs that end badly, or do much, by name. */
+const HARD = {
+  "reason.easm": `    PUSH4 selector("Error(string)")
+    PUSH1 0xe0
+    SHL
+    PUSH 0
+    MSTORE
+    PUSH 32
+    PUSH 4
+    MSTORE
+    PUSH 14
+    PUSH 0x24
+    MSTORE
+    PUSH14 0x6e6f7420796f7572207661756c74
+    PUSH1 144
+    SHL
+    PUSH 0x44
+    MSTORE
+    PUSH 0x64
+    PUSH 0
+    REVERT
+`,
+  "gas.easm": "#@ gas 2_000\nagain:\n    PUSH again\n    JUMP\n",
+  "empty.easm": "# nothing here\n",
+  "memory.easm": "    PUSH 42\n    PUSH 3_000_000\n    MSTORE\n    PUSH 7\n    PUSH 64\n    MSTORE\n    STOP\n",
+  "returns.easm": "    PUSH 0xabcdef\n    PUSH 0\n    MSTORE\n    PUSH 1_000_000\n    PUSH 0\n    RETURN\n",
+  "storage.easm": "    PUSH 1200\nagain:\n    DUP1\n    DUP1\n    SSTORE\n    PUSH 1\n    SWAP1\n    SUB\n    DUP1\n    PUSH again\n    JUMPI\n",
+};
+
+test("programs that fail, do nothing, or do very much are shown as they should", async () => {
+  await inWorkbench("hard", { files: HARD, width: 1500, height: 900 }, async (it) => {
+    const panel = it.panel();
+    const text = (id: string) => panel.locator(id).innerText();
+    const run = async (name: string): Promise<void> => {
+      await it.page.keyboard.press("Control+1");
+      await it.open(`${name}.easm`);
+      // The lens stands above code, of which the empty program has none.
+      if (name === "empty") await it.command("NestedVM: Run on NestedVM");
+      else await it.lens("Run on NestedVM").click();
+      await panel.locator("#name", { hasText: name }).waitFor();
+      await panel.locator("#position", { hasText: "the end" }).waitFor();
+      await it.screenshot(`hard-${name}`);
+    };
+    await run("reason");
+    assert.equal(await text("#outcome"), 'revert Error("not your vault")');
+    assert.equal(await panel.locator("#forms .form").count(), 0, "a selector is no number");
+    await run("gas");
+    assert.equal(await text("#outcome"), "halt: out of gas");
+    assert.match(await text("#detail"), /JUMP at pc 0x0002/);
+    assert.equal(await text("#gas-legend"), "", "all gas is gone either way");
+    await run("empty");
+    assert.equal(await text("#outcome"), "stop");
+    await run("memory");
+    assert.equal(await text("#memory-size"), "3,000,032 bytes");
+    await panel.locator("#slider").fill("3");
+    await panel.locator(".memory-row.changed mark", { hasText: "2a" }).waitFor();
+    assert.ok((await panel.locator(".memory-row").count()) < 100);
+    await run("returns");
+    assert.match(await text("#outcome"), /^return 0xabcdef \(11,259,375\) \(\+999,968 bytes\)$/);
+    await panel.locator("#memory-host .memory-row", { hasText: "0x0000" }).waitFor();
+    await run("storage");
+    assert.equal(await text("#storage-count"), "1,200");
+    assert.match(await text("#storage-rows"), /line 5[\s\S]*1,000 more/);
+    await panel.locator("#slider").fill("5005");
+    await panel.locator("#storage-rows .row:first-child.fresh", { hasText: "0x2bc" }).waitFor();
   });
 });
