@@ -46,6 +46,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code."""
     _prepare_streams()
+    if _is_nowhere():
+        from nvm_lsp.cli.arguments import complain  # noqa: PLC0415 -- only when things went wrong
+
+        return complain("the folder that this was called in is gone", "go to one that is there")
     arguments = list(sys.argv[1:] if argv is None else argv)
     # Trees and programs hold no cycles to speak of; collecting often only costs time that grows
     # with the size of the program.
@@ -95,6 +99,15 @@ def _prepare_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def _is_nowhere() -> bool:
+    """Whether the current folder was removed, so that no path can be told from it."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
 def _drop_output() -> None:
     """Lets what is still buffered for the standard output go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,8 +134,9 @@ def _run(arguments: list[str]) -> int:
         # Showing the version is no reason to load anything.
         entries = plugins.each(_HOOK, CommandEntry) if "--version" not in arguments else ()
         commands = parser.add_subparsers(metavar="COMMAND", dest="command")
-        for command in entries:
-            _add(commands, command.entry)
+        names = [command.entry.name for command in entries if _add(commands, command.entry)]
+        if name is not None and names and arguments[0] not in ("-h", "--help"):
+            return _no_command(name, names, arguments)
         parser.parse_args(arguments)
         parser.print_help(sys.stderr)
         return 2
@@ -132,10 +146,38 @@ def _run(arguments: list[str]) -> int:
     if not plugins.is_built_in(found.plugin):
         return _run_foreign(found, module, parser, sub, arguments)
     module.add_arguments(sub)
-    code = module.run(parser.parse_args(arguments))
+    code = module.run(_parsed(parser, sub, arguments))
     if not sys.stdout.closed:  # the server closes it when its client leaves
         sys.stdout.flush()
     return code
+
+
+def _parsed(
+    parser: argparse.ArgumentParser, sub: argparse.ArgumentParser, arguments: list[str]
+) -> argparse.Namespace:
+    """A command's arguments; what is too much is said with the command's usage, not with ours."""
+    known, rest = parser.parse_known_args(arguments)
+    if rest:
+        sub.error(f"unrecognized arguments: {' '.join(rest)}")
+    return known
+
+
+def _no_command(name: str, names: list[str], arguments: list[str]) -> int:
+    from difflib import get_close_matches  # noqa: PLC0415 -- only on errors
+
+    from nvm_lsp.cli.arguments import complain  # noqa: PLC0415
+
+    near = get_close_matches(name, names, n=1)
+    behind = [word for word in arguments if word in names]
+    if behind:
+        hint = f"the command stands first: nvm-lsp {behind[0]} …"
+    elif os.path.exists(name):
+        hint = f"to run a program: nvm-lsp run {name}"
+    elif near:
+        hint = f"did you mean {near[0]}?"
+    else:
+        hint = f"there are {', '.join(names)}"
+    return complain(f"there is no command {name}", hint)
 
 
 def _run_foreign(
@@ -148,7 +190,7 @@ def _run_foreign(
     """Runs a plugin's command; what it raises is said to be the plugin's."""
     try:
         module.add_arguments(sub)
-        code: object = module.run(parser.parse_args(arguments))
+        code: object = module.run(_parsed(parser, sub, arguments))
         sys.stdout.flush()
         if not isinstance(code, int):
             raise TypeError(f"a command gives its exit code, not {type(code).__name__}")

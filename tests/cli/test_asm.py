@@ -120,9 +120,25 @@ def test_an_empty_file_is_an_empty_program(nvm):
 
 
 def test_an_unknown_flag_or_command_is_a_usage_error(nvm):
-    assert nvm("asm", "--nope", "-").returncode == 2
-    assert nvm("nope").returncode == 2
+    done = nvm("asm", "--nope", "-")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: nvm-lsp asm")
+    assert "unrecognized arguments: --nope" in done.stderr
     assert nvm().returncode == 2
+
+
+@pytest.mark.parametrize(("arguments", "hint"), [
+    (["lnit", "a.easm"], "did you mean lint?"),
+    (["a.easm"], "to run a program: nvm-lsp run a.easm"),
+    (["--fork", "paris", "run", "a.easm"], "the command stands first: nvm-lsp run …"),
+    (["xyzzy", "--help"], "there are run, test, asm,"),
+])
+def test_a_wrong_command_gets_a_way_out(nvm, tmp_path, arguments, hint):
+    (tmp_path / "a.easm").write_text("STOP\n")
+    done = nvm(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("nvm-lsp: there is no command ")
+    assert hint in done.stderr
 
 
 def test_odd_digits_are_explained(nvm):

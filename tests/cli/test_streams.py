@@ -21,7 +21,7 @@ def shell(tmp_path: Path):
 
     def run(line: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", line.replace("nvm ", '"$PYTHON" -m nvm_lsp ')],
+            ["bash", "-o", "pipefail", "-c", line.replace("nvm ", '"$PYTHON" -P -m nvm_lsp ')],
             cwd=tmp_path, capture_output=True, timeout=60, check=False,
             env={**os.environ, "PYTHON": sys.executable, **variables},
         )
@@ -86,3 +86,11 @@ def test_a_name_that_is_no_text_is_a_name(shell, tmp_path):
     ]:
         done = shell(f"nvm {line.decode()} b*.easm".replace("b*", os.fsdecode(b"b\xff")))
         assert (done.returncode, said in done.stdout) == (code, True), (line, done)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed")
+@pytest.mark.parametrize("command", ["asm -", "lint .", "run 0x00", "serve"])
+def test_a_folder_that_is_gone_is_said(shell, command):
+    done = shell(f"mkdir gone; cd gone; rmdir ../gone; nvm {command}")
+    assert done.returncode == 2
+    assert b"the folder that this was called in is gone\n  hint: " in done.stderr
