@@ -58,6 +58,14 @@ async def test_programs_cases_macros_and_labels_have_lenses(client, open_text):
     }
 
 
+async def test_a_program_with_errors_has_no_figures(client, open_text):
+    await open_text("%macro two()\nPUSH1 2\n%end\nout:\nADDD\n", URI)
+    assert await lenses(client) == {
+        0: ["0 uses"], 3: ["▶ Run on NestedVM", "Run natively", "Compare with native",
+                           "0 references"],
+    }
+
+
 async def test_a_lens_runs_its_case(client, open_text):
     await open_text("#@ case five\n#@ storage 0 = 5\nPUSH1 0\nSLOAD\nPUSH1 0\nMSTORE\nSTOP\n", URI)
     found = await client.text_document_code_lens_async(
@@ -78,7 +86,7 @@ async def test_lenses_can_be_turned_off(client, open_text):
         )
     )
     titles = await lenses(client)
-    assert titles[7][:2] == ["▶ Run on NestedVM", "Run natively"]
+    assert titles[7] == ["▶ Run on NestedVM", "Run natively"]
     assert titles[8] == ["1 reference"]
     client.workspace_did_change_configuration(
         lsp.DidChangeConfigurationParams(settings={"nvm-lsp": {"codeLens": {"enable": False}}})

@@ -13,6 +13,7 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.editor_hooks import CodeLens, CodeLensEntry, OpenProgram
 from nvm_lsp.hookspecs import hookimpl
 from nvm_lsp.runner.probes import comments_of
+from nvm_lsp.server.client_commands import client_has
 from nvm_lsp.server.contributions import ServedProgram, code_lenses, program_of, resolved
 from nvm_lsp.server.features import PLUGIN_COMMAND
 from nvm_lsp.server.figures import Subject, figures, subjects
@@ -86,15 +87,6 @@ def _command(uri: str, entry: CodeLensEntry, lens: CodeLens) -> dict[str, Any]:
     return {"title": lens.title or "…", "command": name, "arguments": arguments}
 
 
-def _shows_references(server: NvmServer) -> bool:
-    """Whether the client has said in ``experimental.commands`` that it has the command for it."""
-    experimental = server.client_capabilities.experimental
-    commands = experimental.get("commands") if isinstance(experimental, dict) else (
-        getattr(experimental, "commands", None)
-    )
-    return isinstance(commands, list | tuple) and _SHOW_REFERENCES in commands
-
-
 def _place(line: int) -> dict[str, Any]:
     position = {"line": line, "character": 0}
     return {"start": position, "end": position}
@@ -136,9 +128,16 @@ def _figure_lenses(program: OpenProgram) -> Iterator[CodeLens]:
     settings = program.server.settings.code_lens
     if settings.gas or settings.references:
         for subject in subjects(program.assembly, _first_line(program.assembly)):
-            if settings.references or subject.kind != "label":
+            if _has_figures(subject, program.assembly, settings.gas, settings.references):
                 arguments = (subject.kind, subject.name, subject.column)
                 yield CodeLens(subject.line, arguments=arguments)
+
+
+def _has_figures(subject: Subject, assembly: Assembly, gas: bool, references: bool) -> bool:
+    """Whether there is something to tell: gas and sizes only of a program without errors."""
+    if subject.kind == "program":
+        return gas and assembly.ok and bool(assembly.bytecode)
+    return references or (gas and assembly.ok and subject.kind == "macro")
 
 
 def _with_figures(program: OpenProgram, lens: CodeLens) -> CodeLens:
@@ -149,10 +148,10 @@ def _with_figures(program: OpenProgram, lens: CodeLens) -> CodeLens:
     title = figures(
         program.assembly, subject, gas=settings.gas, references=settings.references
     )
-    if kind in ("macro", "label") and _shows_references(program.server):
+    if kind in ("macro", "label") and client_has(program.server, _SHOW_REFERENCES):
         place = {"line": lens.line, "character": column}
         return CodeLens(lens.line, title, _SHOW_REFERENCES, (place,))
-    return CodeLens(lens.line, title or "…")
+    return CodeLens(lens.line, title or "not used")
 
 
 def _cases(assembly: Assembly) -> Iterator[tuple[int, str]]:
