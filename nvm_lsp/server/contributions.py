@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nvm_lsp.diagnostics import Edit
@@ -48,7 +49,7 @@ E = TypeVar("E")
 _HOVERS, _COMPLETIONS, _LENSES = "nvm_lsp_hovers", "nvm_lsp_completions", "nvm_lsp_code_lenses"
 #: Seconds that somebody who types waits for a plugin, once.
 _SECONDS = 2.0
-_MOST_ITEMS = 1000
+#: More lenses of an entry are passed over: nobody looks at them all.
 _MOST_LENSES = 20_000
 
 
@@ -97,7 +98,8 @@ def code_lenses(program: OpenProgram) -> Iterator[tuple[CodeLensEntry, CodeLens]
     lines = program.assembly.program.root.tree.line_count
     for found in each(_LENSES, CodeLensEntry):
         lenses = _ask(
-            found, _LENSES, lambda e: list(e.lenses(program)), partial(_lens_flaw, lines)
+            found, _LENSES, lambda e: list(islice(e.lenses(program), _MOST_LENSES)),
+            partial(_lens_flaw, lines),
         )
         for lens in lenses or ():
             yield found.entry, lens
@@ -194,8 +196,6 @@ def _completion_flaw(cursor: Cursor) -> Callable[[Any], str]:
 
 
 def _lens_flaw(lines: int, given: list[Any]) -> str:
-    if len(given) > _MOST_LENSES:
-        return f"{len(given)} lenses are too many"
     for lens in given:
         if not isinstance(lens, CodeLens) or not isinstance(lens.title, str):
             return f"a lens is a CodeLens with a title, not {type(lens).__name__}"

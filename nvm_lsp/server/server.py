@@ -223,7 +223,7 @@ class NvmServer(LanguageServer):
         item = params.text_document
         self.documents.open(item.uri, item.text, item.version)
         self._changed(item.uri, saved=True)
-        self._show_scenarios()
+        self._show_dependent()
         self.diagnoser.show_configuration_flaws()
 
     def did_change(self, params: dict[str, Any]) -> None:
@@ -235,7 +235,7 @@ class NvmServer(LanguageServer):
             return
         if not isinstance(version, int):  # LSP wants one, but the text matters more
             version = opened.version + 1
-        before = opened.document.lines
+        before, included = opened.document.lines, opened.includes
         try:
             for change in params["contentChanges"]:
                 if change.get("range") is not None:
@@ -251,8 +251,11 @@ class NvmServer(LanguageServer):
         self.runs.changed(uri, before, opened.document.lines)
         self._take_back_run(uri)
         self._changed(uri)
-        if _lines_on_scenarios(before) != _lines_on_scenarios(opened.document.lines):
-            self._show_scenarios()
+        if included != opened.includes or (
+            self.documents.has_scenarios()
+            and _lines_on_scenarios(before) != _lines_on_scenarios(opened.document.lines)
+        ):
+            self._show_dependent()
 
     def did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
         uri = params.text_document.uri
@@ -267,7 +270,7 @@ class NvmServer(LanguageServer):
         self.diagnoser.forget(uri)
         for other in includers:
             self.diagnoser.schedule(other.uri)
-        self._show_scenarios()
+        self._show_dependent()
         self.diagnoser.show_configuration_flaws()
 
     def did_save(self, params: lsp.DidSaveTextDocumentParams) -> None:
@@ -288,10 +291,10 @@ class NvmServer(LanguageServer):
             other.outdate()
             self.diagnoser.schedule(other.uri)
 
-    def _show_scenarios(self) -> None:
-        """Has diagnostics made of the open scenarios: other programs may name them now."""
-        for scenario in self.documents.scenarios():
-            self.diagnoser.schedule(scenario.uri, saved=True)
+    def _show_dependent(self) -> None:
+        """Has diagnostics made of what hangs on other files: they may name or include it now."""
+        for opened in (*self.documents.scenarios(), *self.documents.parts()):
+            self.diagnoser.schedule(opened.uri, saved=True)
 
     def shown(self, uri: str) -> None:
         """Diagnostics of a document were shown: hints that hang on its text may be asked anew."""
@@ -377,8 +380,9 @@ class NvmServer(LanguageServer):
             self.documents.invalidate()
             self.refresh_everything()
             return
-        self._show_scenarios()
-        if not self._refresh_from_disk(paths):
+        refreshed = self._refresh_from_disk(paths)
+        self._show_dependent()
+        if not refreshed:
             self.refresh_diagnostics()  # those of the workspace
 
     def _refresh_from_disk(self, told: list[str]) -> bool:
@@ -508,8 +512,11 @@ class NvmServer(LanguageServer):
     def report(self, feature: str, error: BaseException) -> None:
         """Says that a feature failed, the first time to the user; the others go on."""
         log.error("%s failed", feature, exc_info=error)
-        said = f"{feature} failed: {type(error).__name__}: {error}"
-        about = f"{self._about()}\n{said}\n{_trace(error)}"
+        self._report(feature, f"{type(error).__name__}: {error}", _trace(error))
+
+    def _report(self, feature: str, error: str, trace: str) -> None:
+        said = f"{feature} failed: {error}"
+        about = f"{self._about()}\n{said}\n{trace}"
         self.protocol.notify(
             lsp.WINDOW_LOG_MESSAGE,
             {"type": int(lsp.MessageType.Error), "message":
@@ -549,6 +556,9 @@ class NvmServer(LanguageServer):
     def report_plugin(self, failure: PluginFailure) -> None:
         """Says that a plugin failed: to the log with its traceback, to the user in a line."""
         log.warning("%s\n%s", failure.text, failure.trace)
+        if failure.plugin.startswith("nvm_lsp."):
+            self._report(failure.hook, failure.message, failure.trace)  # no plugin, to its user
+            return
         error = {"type": int(lsp.MessageType.Warning)}
         self.protocol.notify(
             lsp.WINDOW_LOG_MESSAGE,

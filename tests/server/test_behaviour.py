@@ -137,6 +137,8 @@ async def test_a_feature_that_fails_is_reported_and_the_others_go_on(wire, tmp_p
         "from nvm_lsp.server.server import NvmServer\n"
         "def change_trust(self, trusted): raise ValueError('another bug')\n"
         "NvmServer.change_trust = change_trust\n"
+        "import nvm_lsp.lint.rules.magic_selector as rule\n"
+        "rule.names_in = None\n"
     )
     one = await wire(env={**os.environ, "PYTHONPATH": str(tmp_path)})
     await one.initialize(clientInfo={"name": "Wire", "version": "1"})
@@ -156,6 +158,16 @@ async def test_a_feature_that_fails_is_reported_and_the_others_go_on(wire, tmp_p
     for wanted in ("nvm-lsp 0.", "Python 3.", "Wire 1", "sitecustomize.py:7 in", "issues"):
         assert wanted in logged
 
+    # A rule of ours is no plugin to whoever reads this, and the other rules go on.
+    one.open(URI, "unused:\nPUSH4 0x0902f1ac\nPOP\nSTOP\n")
+    while "LBL001" not in await one.diagnostics(URI):
+        pass
+    while len(one.said("window/showMessage")) < 3:
+        await one.receive()
+    said = one.said("window/showMessage")[2]
+    assert "rule VAL001 failed: TypeError" in said
+    assert "plugin" not in said
+    assert "issues" in said
     # A client that can open pages is offered the one where it is written already.
     two = await wire(env={**os.environ, "PYTHONPATH": str(tmp_path)})
     two.replies["window/showMessageRequest"] = lambda params: params["actions"][0]

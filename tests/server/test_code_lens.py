@@ -94,6 +94,15 @@ async def test_lenses_can_be_turned_off(client, open_text):
     assert not await lenses(client)
 
 
+async def test_of_very_many_lenses_the_first_are_shown(client, open_text):
+    await open_text("".join(f"l{n}:\n" for n in range(20_010)), URI)
+    found = await client.text_document_code_lens_async(
+        lsp.CodeLensParams(text_document=lsp.TextDocumentIdentifier(uri=URI))
+    )
+    assert 20_000 <= len(found) <= 20_010
+    assert not client.log_messages
+
+
 async def test_lenses_cope_with_every_text(client, open_text):
     for text in ("", "😀", "%macro m(\r\n", "l:\r\nl:\r\n", "PUHS1 1\nSTOP\n", "%m()\n"):
         await open_text(text, URI)
