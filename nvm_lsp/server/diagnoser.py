@@ -139,8 +139,19 @@ class Diagnoser:
         began = loop.time()
         found = self._comments(opened)
         follow = False
+        judging = self._server.documents.judging(opened)
         if opened.too_large:
             state.late = (_too_large(opened),)
+        elif judging is not None:
+            assemblies = [self._server.documents.assembly(program) for program in judging]
+            follow = self._wants_rules(saved) and any(assembly.ok for assembly in assemblies)
+            said = self._server.documents.said_of_part(opened, [a.diagnostics for a in assemblies])
+            if follow:  # as below
+                said = (
+                    *(d for d in said if d.severity is Severity.ERROR),
+                    *(d for d in state.late if d.severity is not Severity.ERROR),
+                )
+            state.late = said
         elif not self._wants_rules(saved):
             state.late = self._server.documents.assembly(opened).diagnostics
         elif self._is_quick(opened, state):
@@ -308,20 +319,26 @@ class Diagnoser:
     async def _report(self, opened: OpenDocument) -> tuple[str, dict[str, list[Json]]]:
         """A program's diagnostics with their result id, kept until its assembly is outdated."""
         await self._bury(opened)
-        assembly = self._server.documents.assembly(opened)
+        documents = self._server.documents
+        assembly, judging = documents.assembly(opened), documents.judging(opened)
+        # Compared by identity: assemblies are not compared otherwise.
+        made_of = (assembly, *(documents.assembly(program) for program in judging or ()))
         known = self._reports.get(opened.uri)
-        if known is not None and known[0] is assembly:
+        if known is not None and known[0] == made_of:
             return known[1], {opened.uri: known[2]}
         if opened.too_large:
             found: tuple[Diagnostic, ...] = (_too_large(opened),)
         elif self._wants_rules(saved=True):
             found = (*self._comments(opened), *await self.findings(opened))
         else:
-            found = (*self._comments(opened), *assembly.diagnostics)
+            said = assembly.diagnostics
+            if judging is not None:
+                said = documents.said_of_part(opened, [a.diagnostics for a in made_of[1:]])
+            found = (*self._comments(opened), *said)
         by_file = self._by_file(opened, found)
         number = _result_id(by_file)
         if len(by_file) == 1:
-            self._reports[opened.uri] = (assembly, number, by_file[opened.uri])
+            self._reports[opened.uri] = (made_of, number, by_file[opened.uri])
         return number, by_file
 
     def _is_open(self, opened: OpenDocument) -> bool:
@@ -349,11 +366,23 @@ class Diagnoser:
             await _on_a_thread(opened.bury)
 
     async def findings(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
-        """What the assembler and the rules say; rules run on a thread, so others have their turn.
+        """What the assembler and the rules say; of a part of programs, what is said of them.
 
         Raises:
             Outdated: the text has changed meanwhile.
         """
+        documents = self._server.documents
+        judging = documents.judging(opened)
+        if judging is None:
+            return await self._findings(opened)
+        assembly = documents.assembly(opened)
+        said = [await self._findings(program) for program in judging]
+        if opened.assembly is not assembly:
+            raise Outdated
+        return documents.said_of_part(opened, said)
+
+    async def _findings(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
+        """What is said of a program; rules run on a thread, so others have their turn."""
         documents = self._server.documents
         assembly = documents.assembly(opened)
         if opened.diagnostics is not None:

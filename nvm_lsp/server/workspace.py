@@ -19,6 +19,7 @@ from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSetti
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.lint.linter import check
 from nvm_lsp.opcodes import find_fork
+from nvm_lsp.server.parts import Includers, includes_in, is_lack, lacks_names, said_of
 from nvm_lsp.server.paths import (
     Boundary,
     Stamp,
@@ -66,6 +67,11 @@ class OpenDocument:
     @property
     def too_large(self) -> bool:
         return self.size > self.limit
+
+    @property
+    def includes(self) -> tuple[bytes, ...]:
+        """The paths that it includes, as they are written."""
+        return includes_in(self.tree)
 
     def change(self, span: Span, text: str, version: int) -> tuple[int, int, int]:
         """Applies an edit. The first line that it replaced, how many of them, and by how many."""
@@ -124,6 +130,7 @@ class Workspace:
     settings: Settings = field(default_factory=Settings)
     trusted: bool | None = None
     configurations: Configurations = field(default_factory=Configurations)
+    _includers: Includers = field(default_factory=Includers)
     _spelled: dict[str, str] = field(default_factory=dict)
     _files: dict[str, tuple[Stamp | None, SyntaxTree | Unreadable]] = field(default_factory=dict)
     _stamps: dict[str, Stamp | None] = field(default_factory=dict)
@@ -163,6 +170,7 @@ class Workspace:
 
     def invalidate(self) -> None:
         """Makes everything outdated: the configuration, or a file anywhere, has changed."""
+        self._includers.changed()
         self.configurations = Configurations(follows=self._allows)
         self._closed.clear()
         for document in self.documents.values():
@@ -175,6 +183,10 @@ class Workspace:
             for document in self.documents.values()
             if document.document.path != path and path in document.read
         ]
+
+    def has_scenarios(self) -> bool:
+        """Whether a scenario in TOML is open."""
+        return any(map(is_scenario_file, self.documents))
 
     def scenarios(self) -> list[OpenDocument]:
         """The open scenarios in TOML; what is said of them hangs on whether a program names them.
@@ -250,6 +262,41 @@ class Workspace:
             limits=Limits(self.settings.limits.expansion, self.settings.limits.output),
         )
         return assembly, frozenset(loader.read)
+
+    def judging(self, opened: OpenDocument) -> tuple[OpenDocument, ...] | None:
+        """The programs that judge a file which lacks names; None if it judges itself.
+
+        They may be none, if their conditions leave the file out.
+        """
+        if opened.too_large or not lacks_names(self.assembly(opened)):
+            return None
+        path = opened.document.path
+        paths = self._includers.programs_with(self, path)
+        found: list[OpenDocument] = []
+        for name in paths:
+            program = self.open_at(name) or self.closed(name)
+            if program is not None:
+                contexts = self.assembly(program).program.contexts
+                opened.read |= {name} | program.read
+                if any(context.path == path for context in contexts):
+                    found.append(program)
+        return tuple(found) if paths else None
+
+    def said_of_part(
+        self, opened: OpenDocument, said: list[tuple[Diagnostic, ...]]
+    ) -> tuple[Diagnostic, ...]:
+        """What counts of a file that lacks names, by what its programs say."""
+        if not said:
+            return tuple(d for d in self.assembly(opened).diagnostics if not is_lack(d))
+        return said_of(opened.document.path, said)
+
+    def parts(self) -> list[OpenDocument]:
+        """The open documents that lack names: what is said of them hangs on who includes them."""
+        self._includers.changed()
+        return [
+            opened for opened in self.documents.values()
+            if opened.assembly is not None and lacks_names(opened.assembly)
+        ]
 
     def diagnostics(self, opened: OpenDocument) -> tuple[Diagnostic, ...]:
         """All that is wrong with a document, in all files that it is made of."""
