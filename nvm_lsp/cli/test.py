@@ -14,19 +14,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nvm_lsp.cli.arguments import complain, complain_of_configuration, fork_argument
+from nvm_lsp.cli.expectation_update import update
+from nvm_lsp.cli.gas_snapshot import compare_gas
+from nvm_lsp.cli.results import coverage, junit, result_json, show, summary
 from nvm_lsp.cli.run import add_build_arguments, backend_name, build_options, limits, seconds
 from nvm_lsp.cli.source_files import print_diagnostics
 from nvm_lsp.cli.walk import files_of
+from nvm_lsp.cli.write import write_file
 from nvm_lsp.configuration import Configurations, FileSettings
 
 if TYPE_CHECKING:
-    from nvm_lsp.runner.expectations import Expectation
     from nvm_lsp.runner.testing import Program, Result, Settings
 
 NAME = "test"
 HELP = "run programs and check what they expect"
-
-_GAS_LINE = re.compile(r"(?P<id>.+) \(gas: (?P<used>\d+)(?:, native: (?P<native>\d+))?\)$")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,23 +114,27 @@ def run(arguments: argparse.Namespace) -> int:
     for job, result in _results(jobs, partial(_settings, arguments), arguments.jobs):
         results.append(result)
         if arguments.json:
-            print(json.dumps(_result_json(job, result)), flush=True)
+            print(json.dumps(result_json(_job_json(job), result)), flush=True)
         else:
-            _show(result, job, arguments.quiet)
+            show(result, job.test_id, arguments.quiet)
     ok = all(result.passed for result in results)
     if arguments.update and not ok:
-        ok = _update(results)
-    if arguments.junit and not _write(arguments.junit, _junit(results, time.monotonic() - begin)):
+        ok = update(results)
+    elapsed = time.monotonic() - begin
+    if arguments.junit and write_file(junit(results, elapsed).encode(), arguments.junit):
         return 2
     if arguments.gas_snapshot:
-        compared = _compare_gas(arguments, results)
+        compared = compare_gas(
+            arguments.gas_snapshot, results,
+            update=arguments.update, tolerance=arguments.gas_tolerance,
+        )
         if compared is None:
             return 2
         ok &= compared
-    if arguments.coverage and not _write(arguments.coverage, _coverage(results)):
+    if arguments.coverage and write_file(coverage(results).encode(), arguments.coverage):
         return 2
     if not arguments.json:
-        _summary(results, time.monotonic() - begin)
+        summary(results, time.monotonic() - begin)
     return 2 if failed else 0 if ok else 1
 
 
@@ -234,225 +239,10 @@ def _run_job(job: _Job, settings: Settings) -> Result:
     return run_case(program, case, expectations, settings)
 
 
-# Showing ------------------------------------------------------------------------------------------
-
-
-def _show(result: Result, job: _Job, quiet: bool) -> None:
-    if result.passed:
-        if not quiet:
-            print(f"ok    {job.test_id}")
-        return
-    print(f"FAIL  {job.test_id}")
-    if result.problem:
-        print(f"  {result.problem}")
-        return
-    for finding in result.findings:
-        if finding.passed:
-            continue
-        expectation = finding.expectation
-        print(f"  {_place(expectation)}: #= {finding.expected}")
-        print(f"    expected  {finding.expected}")
-        print(f"    got       {finding.got}")
-        for line in finding.details:
-            print(f"      {line}")
-    print(f"  the run: {result.outcome}")
-
-
 def _job_json(job: _Job) -> dict[str, Any]:
     """A test as ``--collect-only`` prints it; lines count from one."""
     _, _, case = job.test_id.rpartition("::") if "::" in job.test_id else ("", "", None)
     return {"id": job.test_id, "path": job.path, "case": case, "line": job.line + 1}
-
-
-def _result_json(job: _Job, result: Result) -> dict[str, Any]:
-    """A test's result as ``--json`` prints it; lines and columns count from one."""
-    return {
-        **_job_json(job),
-        "passed": result.passed,
-        "problem": result.problem or None,
-        "outcome": result.outcome,
-        "gas": {"used": result.gas_used, "native": result.native},
-        "findings": [
-            {
-                "path": finding.expectation.place.path,
-                "line": finding.expectation.place.line + 1,
-                "column": finding.expectation.start + 1,
-                "passed": finding.passed,
-                "expected": finding.expected,
-                "got": finding.got,
-                "details": list(finding.details),
-            }
-            for finding in result.findings
-        ],
-    }
-
-
-def _coverage(results: Sequence[Result]) -> str:
-    from nvm_lsp.runner.trace_formats import lcov_text, merged  # noqa: PLC0415
-
-    return lcov_text(merged(r.covered for r in results if r.covered is not None))
-
-
-def _place(expectation: Expectation) -> str:
-    place = expectation.place
-    return f"{place.path}:{place.line + 1}:{expectation.start + 1}"
-
-
-def _summary(results: Sequence[Result], elapsed: float) -> None:
-    failures = sum(not result.passed for result in results)
-    checks = sum(len(result.findings) for result in results)
-    counted = (
-        f"{len(results)} test{'s' * (len(results) != 1)}, "
-        f"{checks} expectation{'s' * (checks != 1)}"
-    )
-    verdict = f"{failures} failed" if failures else "all passed"
-    print(f"{counted}: {verdict} ({elapsed:.1f} s)")
-
-
-def _junit(results: Sequence[Result], elapsed: float) -> str:
-    from xml.etree import ElementTree  # noqa: PLC0415 -- only for this report
-
-    failures = sum(not result.passed for result in results)
-    suite = ElementTree.Element(
-        "testsuite", name="nvm-lsp", tests=str(len(results)), failures=str(failures),
-        errors="0", time=f"{elapsed:.3f}",
-    )
-    for result in results:
-        name = result.test_id.rpartition("::")[2] if "::" in result.test_id else result.path
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=result.path, name=name, file=result.path
-        )
-        lines = [result.problem] if result.problem else []
-        for finding in result.findings:
-            if not finding.passed:
-                place = _place(finding.expectation)
-                lines += [
-                    f"{place}: expected {finding.expected}, got {finding.got}", *finding.details
-                ]
-        if lines:
-            failure = ElementTree.SubElement(case, "failure", message=_xml_text(lines[0]))
-            failure.text = _xml_text("\n".join([*lines, f"the run: {result.outcome}"]))
-    ElementTree.indent(suite)
-    text = ElementTree.tostring(suite, encoding="unicode")
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
-
-
-def _xml_text(text: str) -> str:
-    """Without the control characters that XML 1.0 cannot hold."""
-    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
-
-
-# Writing back -------------------------------------------------------------------------------------
-
-
-def _update(results: Sequence[Result]) -> bool:
-    """Writes what was got into the comments that failed; whether all could be written."""
-    from nvm_lsp.runner.expectations import frozen_text  # noqa: PLC0415
-
-    edits: dict[str, dict[int, tuple[int, str]]] = {}
-    ok = True
-    for result in results:
-        if result.problem:
-            ok = False
-        for finding in result.findings:
-            if finding.passed:
-                continue
-            text = frozen_text(finding)
-            expectation = finding.expectation
-            if text is None:
-                ok = False
-                place = _place(expectation)
-                print(f"  {place}: not updated, there is nothing to write")
-                continue
-            lines = edits.setdefault(expectation.place.path, {})
-            if lines.get(expectation.place.line, (0, text))[1] != text:
-                print(f"  {_place(expectation)}: not updated, the cases differ")
-                del lines[expectation.place.line]
-                ok = False
-                continue
-            lines[expectation.place.line] = (expectation.start, text)
-    for path, lines in edits.items():
-        with open(path, encoding="utf-8", newline="") as file:
-            source = file.read().splitlines(keepends=True)
-        for number, (start, text) in lines.items():
-            line = source[number]
-            if "#=" not in line:  # it stands in a file of scenarios, or somebody edited it
-                print(f"  {path}:{number + 1}: not updated, it holds no #=")
-                ok = False
-                continue
-            body = line.rstrip("\r\n")
-            source[number] = body[:start] + text + line[len(body) :]
-        if not _write(path, "".join(source)):
-            return False
-        print(f"updated {path}: {len(lines)} expectation{'s' * (len(lines) != 1)}")
-    return ok
-
-
-def _compare_gas(arguments: argparse.Namespace, results: Sequence[Result]) -> bool | None:
-    """Compares with the snapshot, or writes it; None if the file cannot be used."""
-    path: str = arguments.gas_snapshot
-    current = {result.test_id: result for result in results if not result.problem}
-    before = _read_gas(path) if os.path.exists(path) else {}
-    if before is None:
-        return None
-    if arguments.update or not before:
-        # Tests that were left out this time keep their lines.
-        lines = {name: line for name, (_, line) in before.items()}
-        lines.update({name: _gas_line(result) for name, result in current.items()})
-        if not _write(path, "".join(f"{lines[name]}\n" for name in sorted(lines))):
-            return None
-        print(f"wrote gas of {len(current)} tests to {path}")
-        return True
-    ok = True
-    for name in sorted(current):
-        used, old = current[name].gas_used, before.get(name, (None, ""))[0]
-        if old is None:
-            print(f"gas   {name}: {used:,}, not in {path}")
-            ok = False
-        elif used != old:
-            percent = 100 * (used - old) / old if old else float("inf")
-            worse = used > old * (1 + arguments.gas_tolerance / 100)
-            ok &= not worse
-            mark = "MORE" if worse else "less" if used < old else "near"
-            print(f"gas   {name}: {old:,} -> {used:,} ({used - old:+,}, {percent:+.2f} %) {mark}")
-    if not ok:
-        print(f"  hint: if this is meant, write the snapshot anew: --gas-snapshot {path} --update")
-    return ok
-
-
-def _gas_line(result: Result) -> str:
-    native = "" if result.native is None else f", native: {result.native}"
-    return f"{result.test_id} (gas: {result.gas_used}{native})"
-
-
-def _read_gas(path: str) -> dict[str, tuple[int, str]] | None:
-    """Gas and whole line by test, None if the file cannot be used."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        complain(f"cannot read {path}: {error}")
-        return None
-    before: dict[str, tuple[int, str]] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        found = _GAS_LINE.match(line)
-        if found is None:
-            complain(f"{path}:{number}: this is no line of a gas snapshot")
-            return None
-        before[found["id"]] = int(found["used"]), line
-    return before
-
-
-def _write(path: str, text: str) -> bool:
-    try:
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        complain(f"cannot write {path}: {error.strerror}")
-        return False
-    return True
 
 
 # Arguments ----------------------------------------------------------------------------------------

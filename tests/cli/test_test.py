@@ -63,6 +63,19 @@ def test_selection_and_shards(nvm, tmp_path) -> None:
     check(nvm, tmp_path, CASES, "-k", "and and", code=2, parts=("is no expression",))
 
 
+def test_an_update_keeps_marks_and_odd_line_ends(nvm, tmp_path):
+    code = "PUSH 1\nPUSH 0\nMSTORE # a\x0cb\u2028c\r\nPUSH 32\nPUSH 0\nRETURN #= return {}"
+    head = "#= gas <= {}\n"
+    (tmp_path / "a.easm").write_bytes(("\ufeff" + (head + code).format(1, "0x02")).encode())
+    assert nvm("test", "a.easm", "--update").returncode == 0
+    written = (tmp_path / "a.easm").read_bytes().decode()
+    mark, gas, rest = written[0], *written[1:].split("\n", 1)
+    assert mark == "\ufeff"
+    assert gas.startswith("#= gas <= ")
+    assert rest == code.format(1)
+    assert nvm("test", "a.easm").returncode == 0
+
+
 def test_update_writes_what_was_got_and_nothing_else(nvm, tmp_path) -> None:
     text = "# ünïcode\r\nPUSH 7 #= stack[0] 9\r\n#= return\r\nSTOP"
     (tmp_path / "p.easm").write_bytes(text.encode())
