@@ -8,7 +8,13 @@ from typing import Any
 from nvm_lsp.runner.guest_trace import Snapshot
 from nvm_lsp.runner.render import meaning_of, render_state
 
-__all__ = ["comparison_markdown", "snapshot_difference", "test_markdown"]
+__all__ = [
+    "comparison_markdown",
+    "comparison_summary",
+    "snapshot_difference",
+    "test_markdown",
+    "test_summary",
+]
 
 _MOST_LINES = 50
 
@@ -50,6 +56,24 @@ def comparison_markdown(found: dict[str, Any]) -> str:
     if len(found["lines"]) > _MOST_LINES:
         lines.append(f"\n{len(found['lines']) - _MOST_LINES:,} more lines")
     return "\n".join(lines)
+
+
+def comparison_summary(found: dict[str, Any]) -> str:
+    """A comparison in a line."""
+    runs = ", ".join(f"{run['name']} {run['outcome']} {run['gas']:,} gas" for run in found["runs"])
+    differences = "; ".join(["same steps, same result"] * found["same"] or found["differences"])
+    return f"{runs}: {differences}" if differences else runs
+
+
+def test_summary(found: dict[str, Any]) -> str:
+    """A test in a line."""
+    rows = [row for case in found["cases"] for row in case["findings"]]
+    failed = sum(not row["passed"] for row in rows)
+    problems = [case["problem"] for case in found["cases"] if case["problem"]]
+    said = f"{failed} of {len(rows)} expectations not met" if failed else (
+        f"{len(rows)} expectations met"
+    )
+    return "; ".join([said, *problems])
 
 
 def _place(state: dict[str, Any]) -> str:

@@ -63,6 +63,7 @@ PROBED = "    PUSH1 7\n    STOP #? stack[0]\n"
 CASES = "    STOP\n#@ case one\n#= stop\n#@ case two\n#= stop\n"
 SHOWS_ALL = {
     "workspace": {"inlayHint": {"refreshSupport": True}}, "textDocument": {"codeLens": {}},
+    "experimental": {"commands": ["nvm-lsp.rename"]},
 }
 PULLS = {"textDocument": {"diagnostic": {"relatedDocumentSupport": True}}}
 
@@ -116,6 +117,11 @@ async def test_a_client_that_says_nothing_of_itself_sees_what_a_run_has_shown_an
 
     one.set_text(URI, PROBED, 4)
     assert "markdown" not in await run(one)
+    await one.ask("workspace/executeCommand", {"command": "nvm.compare", "arguments": [URI]})
+    ended, compared = one.said("window/showMessage")
+    assert ended.startswith("⇒ stop · ")
+    assert compared.startswith("table stop ")
+    assert compared.endswith(" gas: same steps, same result")
     probe, end = await run_diagnostics(one, "stop")
     assert probe == "stack[0] = 7"
     assert end.startswith("⇒ stop · ")
@@ -134,6 +140,7 @@ async def test_a_client_that_shows_hints_and_lenses_gets_neither_as_something_el
     one.set_text(URI, "    PUSH1 0 #? stack[0]\n    PUSH1 0\n    REVERT\n", 2)
     await run(one)
     assert await run_diagnostics(one, "revert") == ["the run reverts here without data"]
+    assert not one.said("window/showMessage")
     assert await one.end() == 0
 
 

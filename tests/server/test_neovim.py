@@ -89,6 +89,7 @@ def test_a_session_of_neovim(tmp_path, setup_lines):
     assert "    PUSH1 0" in found["formatted"]
     assert (found["outcome"], found["failure"]) == ("stop", "revert")
     assert "shown" not in found, found["shown"]
+    assert found["told"].startswith("⇒ revert"), "the last run"
     if setup_lines is _of_files:
         assert found["colour"] == "easmPush"
         assert "stack, top first: `0x0`, `0x7`" in found["report"]

@@ -17,6 +17,7 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import Target, occurrence_at, target_of
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix
 from nvm_lsp.runner.prepare import comment_diagnostics
+from nvm_lsp.server.client_commands import client_has
 from nvm_lsp.server.constant_refactoring import (
     extract_constant,
     extract_constant_everywhere,
@@ -448,11 +449,7 @@ def _creation(server: NvmServer, fix: Creation) -> dict[str, Any] | None:
 
 def _rename_after(server: NvmServer, opened: OpenDocument, fix: Fix) -> dict[str, Any]:
     """The command that lets the user name what was extracted, where the client has it."""
-    experimental = server.client_capabilities.experimental
-    commands = experimental.get("commands") if isinstance(experimental, dict) else (
-        getattr(experimental, "commands", None)
-    )
-    if not isinstance(fix, Introduction) or _RENAME not in (commands or ()):
+    if not isinstance(fix, Introduction) or not client_has(server, _RENAME):
         return {}
     place = position_after(server, opened.document, fix.edits, fix.name)
     arguments = [opened.uri, place]

@@ -13,9 +13,16 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from nvm_lsp.analysis.graph import FORMATS
 from nvm_lsp.assembler import disassemble
 from nvm_lsp.opcodes import DEFAULT_FORK, find_fork
+from nvm_lsp.server.client_commands import tell
 from nvm_lsp.server.features.virtual_document import program
 from nvm_lsp.server.protocol import REQUEST_FAILED
-from nvm_lsp.server.run_reports import comparison_markdown, snapshot_difference, test_markdown
+from nvm_lsp.server.run_reports import (
+    comparison_markdown,
+    comparison_summary,
+    snapshot_difference,
+    test_markdown,
+    test_summary,
+)
 from nvm_lsp.server.virtual_documents import document_text
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ async def compare(server: NvmServer, arguments: tuple[Any, ...]) -> dict[str, An
     """``{"against": "native" | words for a kernel build or fork, "case": name}``."""
     uri, options = _arguments(arguments, "nvm.compare")
     found = await server.runs.compare(uri, options)
+    tell(server, comparison_summary(found))
     return {**found, "markdown": comparison_markdown(found)}
 
 
@@ -49,6 +57,7 @@ async def test(server: NvmServer, arguments: tuple[Any, ...]) -> dict[str, Any]:
     """``{"case": name}`` tests one case alone. Failures become diagnostics, too."""
     uri, options = _arguments(arguments, "nvm.test")
     found = await server.runs.test(uri, options)
+    tell(server, test_summary(found))
     return {**found, "markdown": test_markdown(found)}
 
 

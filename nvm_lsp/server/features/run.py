@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
+from nvm_lsp.server.client_commands import tell
+
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer
 
@@ -18,13 +20,14 @@ async def handle(server: NvmServer, arguments: tuple[Any, ...]) -> dict[str, Any
         raise JsonRpcInvalidParams("nvm.run takes the URI of a document")
     options: dict[str, Any] = given if isinstance(given, dict) else {}
     found = await server.run_program(uri, options)
-    if options.get("markdown") is True:
-        from nvm_lsp.server.features.inlay_hint import (  # noqa: PLC0415 -- if wished
-            result_label,
-            run_tooltip,
-        )
+    from nvm_lsp.server.features.inlay_hint import (  # noqa: PLC0415 -- after a run
+        result_label,
+        run_tooltip,
+    )
 
-        # The first line tells it all in short, for where there is only one.
-        label = result_label(found, stale=False)
-        found = {**found, "markdown": f"{label}\n\n{run_tooltip(found)}"}
-    return found
+    label = result_label(found, stale=False)
+    if options.get("markdown") is not True:
+        tell(server, label)
+        return found
+    # The first line tells it all in short, for where there is only one.
+    return {**found, "markdown": f"{label}\n\n{run_tooltip(found)}"}

@@ -26,7 +26,9 @@ local function wait_for(what, condition)
   check('waiting for ' .. what, vim.wait(30000, condition, 20), what)
 end
 
-vim.lsp.handlers['window/showMessage'] = function(_, message) result.shown = message.message end
+vim.lsp.handlers['window/showMessage'] = function(_, message)
+  if message.type < 3 then result.shown = message.message else result.told = message.message end
+end
 
 local ok, problem = pcall(function()
   vim.cmd('edit ' .. vim.env.PROGRAM)
