@@ -165,7 +165,8 @@ class Runs:
         """
         opened, assembly, request = self.program(uri, options)
         tests = of_assembly(
-            opened.document.path, assembly, self._server.documents.loader(opened)
+            opened.document.path, assembly, self._server.documents.loader(opened),
+            self._server.documents.file_settings(opened),
         )
         if isinstance(tests, Verdict):
             first = tests.diagnostics[0]
@@ -311,8 +312,9 @@ class Runs:
         if opened.too_large:
             raise JsonRpcException(f"{opened.uri} is too large", REQUEST_FAILED)
         assembly = server.documents.assembly(opened)
+        project = server.documents.file_settings(opened)
         try:
-            prepared = prepare(assembly, server.documents.loader(opened), case)
+            prepared = prepare(assembly, server.documents.loader(opened), case, project)
         except KeyError:
             raise JsonRpcException(f"there is no case {case}", REQUEST_FAILED) from None
         found = (*assembly.diagnostics, *prepared.diagnostics)
@@ -332,12 +334,17 @@ class Runs:
             )
         run = server.settings.run
         target = options.get("target") or (run.target if run.target in ("nvm", "evm") else None)
-        if target in ("nvm", "evm"):
-            request = replace(request, scenario=replace(request.scenario, target=target))
+        if target in ("nvm", "evm") and target != request.scenario.target:
+            # Natively, a program runs on its own fork, however old, as on the command line.
+            fork = assembly.fork if target == "evm" else request.scenario.fork
+            request = replace(
+                request, scenario=replace(request.scenario, target=target, fork=fork)
+            )
+        seconds = (request.limits.seconds, run.seconds, project.run.timeout or run.seconds)
         return opened, assembly, replace(
             request,
-            backend=run.backend,
-            limits=replace(request.limits, seconds=min(request.limits.seconds, run.seconds)),
+            backend=run.backend or project.run.backend or request.backend,
+            limits=replace(request.limits, seconds=min(seconds)),
             trust_rpc=server.trusted is True,
             steps=True,  # lines are shown with what they did
         )

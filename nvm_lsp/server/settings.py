@@ -80,13 +80,14 @@ class FormatSettings:
 class RunSettings:
     """``nvm-lsp.run``: ``target`` is nvm, evm, or ``scenario``: what the program itself says.
 
-    ``seconds`` is the longest that a run may take, ``backend`` what executes it.
+    ``seconds`` is the longest that a run may take, whatever the project says; ``backend`` what
+    executes it, "" for what the project says.
     """
 
     on_save: bool = False
     target: str = "scenario"
     seconds: float = 10.0
-    backend: str = "py-evm"
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)

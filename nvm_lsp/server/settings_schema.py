@@ -50,8 +50,8 @@ _TEXTS = {
     "run.target": "What a program runs on, unless a command says: what its `#@ target` says, else "
     "the NestedVM (`scenario`); always the NestedVM (`nvm`); or natively (`evm`).",
     "run.backend": "What executes a run: `py-evm`, `pyrevm` where it is installed, or a plugin's "
-    "backend.",
-    "run.seconds": "The longest that a run may take, in seconds.",
+    "backend. Empty: what the project says, or `py-evm`.",
+    "run.seconds": "The longest that a run may take, in seconds, whatever the project says.",
     "lint.enable": "Check programs by rules, beside the assembler's own errors.",
     "lint.run": "When programs are checked: as you type, or when they are saved.",
     "lint.select": "Rules to check by, as codes or their beginnings (`STK`); empty for what the "
@@ -125,7 +125,8 @@ def _property(name: str, default: Any) -> dict[str, Any]:
         return {"type": "boolean", "default": default, **found}
     if isinstance(default, int | float):
         kind = "integer" if isinstance(default, int) else "number"
-        return {"type": kind, "default": default, "exclusiveMinimum": 0, **found}
+        plain = int(default) if default == int(default) else default  # as JSON's writers have it
+        return {"type": kind, "default": plain, "exclusiveMinimum": 0, **found}
     if isinstance(default, tuple):
         return {"type": "array", "items": {"type": "string"}, "default": list(default), **found}
     if isinstance(default, Mapping):

@@ -327,6 +327,27 @@ async def test_the_projects_files_count_and_their_changes_are_noticed(wire, tmp_
     assert "igmore" in flaws["diagnostics"][0]["message"]
 
 
+async def test_runs_follow_the_projects_files_as_on_the_command_line(wire, tmp_path):
+    configuration = tmp_path / "nvm-lsp.toml"
+    configuration.write_text('[run]\nkernel-profile = "threaded"\ngas = 123456\n')
+    one = await wire()
+    await one.initialize(rootUri=tmp_path.as_uri())
+    program = (tmp_path / "program.easm").as_uri()
+    one.open(program, "#= return\nGAS\nPUSH 0\nMSTORE\nPUSH 32\nPUSH 0\nRETURN\n")
+    result = (await run(one, program))["result"]
+    assert result["build"]["profile"] == "threaded"
+    assert int(result["memory"], 16) < 123456
+    configuration.write_text('target = "evm"\n[run]\nbackend = "nonsense"\n')
+    one.notify("workspace/didChangeWatchedFiles",
+               {"changes": [{"uri": configuration.as_uri(), "type": 2}]})
+    assert "unknown backend 'nonsense'" in (await run(one, program))["error"]["message"]
+    one.notify("workspace/didChangeConfiguration",
+               {"settings": {"nvm-lsp": {"run": {"backend": "py-evm"}}}})
+    assert (await run(one, program))["result"]["target"] == "evm"
+    test = {"command": "nvm.test", "arguments": [program]}
+    assert (await one.ask("workspace/executeCommand", test))["passed"]
+
+
 async def test_a_file_that_changes_on_disk_is_noticed_without_watchers(wire, tmp_path):
     library = tmp_path / "library.easm"
     library.write_text("%def A = 1\n")
