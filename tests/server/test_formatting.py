@@ -31,7 +31,10 @@ def applied(text: str, edits) -> str:
         units = lines[position.line].encode("utf-16-le")[: 2 * position.character]
         return starts[position.line] + len(units.decode("utf-16-le"))
 
-    places = sorted((offset(e.range.start), offset(e.range.end), e.new_text) for e in edits)
+    places = sorted(
+        ((offset(e.range.start), offset(e.range.end), e.new_text) for e in edits),
+        key=lambda place: place[:2],  # of several at one place the first comes first (LSP)
+    )
     for (_, end, _), (start, _, _) in itertools.pairwise(places):
         assert end <= start, f"edits overlap in {places}"
     for start, end, new in reversed(places):
@@ -73,6 +76,7 @@ CASES = {
     ),
     "a byte order mark and a blank": ("\ufeff\n\nadd\n", "\ufeff    ADD\n"),
     "a byte order mark and a label": ("\ufeff  a:\n", "\ufeffa:\n"),
+    "two things missing at the end": ("add\n%m", "    ADD\n%m()\n"),
     "a byte order mark in the middle": ("add\n\ufeffadd\n", "    ADD\n    ADD\n"),
     "no final line end": ("a:", "a:\n"),
     "blank lines": ("\n\na:\n\n\n \n    ADD\n \n    POP\n\n\n", "a:\n\n    ADD\n\n    POP\n"),

@@ -119,11 +119,23 @@ def format_edits(
         edits += _final_line_end(tree)
     if tree.line(0).text.startswith(_MARK):
         edits = [(_behind_mark(span), text) for span, text in edits]
-    return sorted(
-        edit for edit in edits
+    return _joined([
+        edit for edit in sorted(edits, key=lambda edit: edit[0])
         if first <= edit[0].start.line and (edit[0].end.line, edit[0].end.column) <= (stop, 0)
         and (edit[1] or edit[0].start != edit[0].end)  # of nothing but a mark nothing changes
-    )
+    ])
+
+
+def _joined(edits: list[tuple[Span, str]]) -> list[tuple[Span, str]]:
+    """The edits, those that touch as one, so that it does not matter in which order they come."""
+    joined: list[tuple[Span, str]] = []
+    for span, text in edits:
+        if joined and joined[-1][0].end == span.start:
+            before, start = joined.pop()
+            joined.append((Span(before.start, span.end), start + text))
+        else:
+            joined.append((span, text))
+    return joined
 
 
 def _behind_mark(span: Span) -> Span:
