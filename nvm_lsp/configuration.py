@@ -372,6 +372,8 @@ class Configurations:
     fixed: Configuration | None = None
     follows: Callable[[str], bool] | None = None
     _by_folder: dict[str, Configuration] = field(default_factory=dict)
+    #: The files as they were when they were read, or when there were none.
+    _states: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
 
     def of(self, path: str) -> Configuration:
         """The configuration of a file, or of a folder itself if ``path`` is one."""
@@ -380,9 +382,9 @@ class Configurations:
         path = os.path.abspath(path)
         return self._of_folder(path if os.path.isdir(path) else os.path.dirname(path))
 
-    def folders(self) -> Iterator[str]:
-        """The folders that were looked at for configuration files."""
-        yield from self._by_folder
+    def have_changed(self) -> bool:
+        """Whether a configuration file has come, gone or changed since it was read."""
+        return any(_state(path) != state for path, state in self._states.items())
 
     def read(self) -> Iterator[Configuration]:
         """Every configuration that was met, each once."""
@@ -407,12 +409,21 @@ class Configurations:
     def _in_folder(self, folder: str) -> Iterator[Configuration]:
         for name in CONFIGURATION_FILES:
             path = os.path.join(folder, name)
+            self._states[path] = _state(path)
             if not os.path.isfile(path):
                 continue
             if self.follows is not None and os.path.islink(path) and not self.follows(path):
                 yield _unreadable(path, "is a link that leads outside of the workspace")
             elif (found := read(path)) is not None:
                 yield found
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read(path: str) -> Configuration | None:

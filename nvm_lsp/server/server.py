@@ -471,8 +471,7 @@ class NvmServer(LanguageServer):
         """Notices changed files for clients that do not; what programs read is all that counts."""
         while not self.client_watches:
             await asyncio.sleep(_POLL_SECONDS)
-            flawed = self.documents.configuration_changed()
-            if flawed:
+            if self.documents.configurations.have_changed():
                 self.documents.invalidate()
                 self.refresh_everything()
             self._refresh_from_disk([])

@@ -120,7 +120,8 @@ def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _property(name: str, default: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"markdownDescription": _TEXTS[name], "scope": "resource"}
+    # The server asks for them once, not by folder: what differs there, its own files say.
+    found: dict[str, Any] = {"markdownDescription": _TEXTS[name], "scope": "window"}
     if isinstance(default, bool):
         return {"type": "boolean", "default": default, **found}
     if isinstance(default, int | float):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from nvm_lsp.analysis.analyzer import forget
 from nvm_lsp.assembler import Assembly, FileLoader, Limits, Unreadable, assemble
 from nvm_lsp.assembler.loader import decode_source
-from nvm_lsp.configuration import CONFIGURATION_FILES, Configurations, FileSettings, Layer
+from nvm_lsp.configuration import Configurations, FileSettings, Layer
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.lint.linter import check
 from nvm_lsp.opcodes import find_fork
@@ -134,7 +134,6 @@ class Workspace:
     _spelled: dict[str, str] = field(default_factory=dict)
     _files: dict[str, tuple[Stamp | None, SyntaxTree | Unreadable]] = field(default_factory=dict)
     _stamps: dict[str, Stamp | None] = field(default_factory=dict)
-    _configuration_stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _closed: OrderedDict[str, _Closed] = field(default_factory=OrderedDict)
 
     # Open documents ------------------------------------------------------------------------------
@@ -222,17 +221,6 @@ class Workspace:
         for opened in found:
             opened.outdate()
         return found
-
-    def configuration_changed(self) -> bool:
-        """Whether a configuration file has come, gone or changed since this was last asked."""
-        folders = tuple(self.configurations.folders())
-        stamps = {
-            path: stamp_of(path)
-            for folder in folders
-            for path in (os.path.join(folder, name) for name in CONFIGURATION_FILES)
-        }
-        before, self._configuration_stamps = self._configuration_stamps, stamps
-        return any(before.get(path, stamp) != stamp for path, stamp in stamps.items())
 
     def open_at(self, path: str) -> OpenDocument | None:
         """The open document of a path, however the editor spells its URI."""

@@ -348,6 +348,32 @@ async def test_runs_follow_the_projects_files_as_on_the_command_line(wire, tmp_p
     assert (await one.ask("workspace/executeCommand", test))["passed"]
 
 
+async def test_each_folder_has_its_own_configuration_and_loses_it_at_once(wire, tmp_path):
+    texts = {"one": 'ignore = ["LBL001"]\n', "two": '[levels]\nLBL001 = "error"\n',
+             "two/inner": 'levels = {LBL001 = "hint"}\n', "none": None}
+    programs = {}
+    for name, text in texts.items():
+        (tmp_path / name).mkdir()
+        if text is not None:
+            (tmp_path / name / "nvm-lsp.toml").write_text(text)
+        programs[name] = (tmp_path / name / "program.easm").as_uri()
+    folders = [{"uri": (tmp_path / name).as_uri(), "name": name} for name in ("one", "two", "none")]
+    one = await wire()
+    await one.initialize(workspaceFolders=folders)
+
+    async def levels(name):
+        params = await one.notified("textDocument/publishDiagnostics", uri=programs[name])
+        return [item["severity"] for item in params["diagnostics"]]
+
+    for uri in programs.values():
+        one.open(uri, "unused:\nSTOP\n")
+    assert [await levels(name) for name in programs] == [[], [1], [4], [2]]
+    # Nobody watches files here, and not even a first look has been taken.
+    (tmp_path / "two" / "nvm-lsp.toml").unlink()
+    while await levels("two") != [2]:
+        pass
+
+
 async def test_a_file_that_changes_on_disk_is_noticed_without_watchers(wire, tmp_path):
     library = tmp_path / "library.easm"
     library.write_text("%def A = 1\n")
