@@ -42,7 +42,7 @@ class Session:
 
     def __init__(self, client: Client, seed: int | str, *, pulls: bool | None = None) -> None:
         self.client, self.folder = client, client.folder
-        self.pick = random.Random(seed)
+        self.pick = random.Random(str(seed))
         self.encoding = self.pick.choice(("utf-8", "utf-16", "utf-32"))
         self.pulls = self.pick.random() < 0.5
         if pulls is not None:
