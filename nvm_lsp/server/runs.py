@@ -96,6 +96,7 @@ class Runs:
             JsonRpcException: it is not open, has errors, or gave no result.
         """
         opened, assembly, request = self.program(uri, options)
+        uri = opened.uri
         version = opened.version
         before = opened.document.lines
         wanted = _snapshots(options.get("snapshots"), assembly)
@@ -145,6 +146,7 @@ class Runs:
             JsonRpcException: as for `run`, or there is nothing of that name to compare with.
         """
         opened, assembly, request = self.program(uri, options)
+        uri = opened.uri
         against = options.get("against") or "native"
         lines = {
             pc: origin.root_line
@@ -164,6 +166,7 @@ class Runs:
             JsonRpcException: as for `run`.
         """
         opened, assembly, request = self.program(uri, options)
+        uri = opened.uri
         tests = of_assembly(
             opened.document.path, assembly, self._server.documents.loader(opened),
             self._server.documents.file_settings(opened),
@@ -213,6 +216,7 @@ class Runs:
             JsonRpcException: as for `run`, or a line was not reached.
         """
         opened, assembly, request = self.program(uri, options)
+        uri = opened.uri
         path = opened.document.path
         pcs = {
             line: assembly.source_map.pcs(path, line - 1)[:1]
@@ -274,6 +278,7 @@ class Runs:
             JsonRpcException: as for `run`.
         """
         opened, assembly, request = self.program(uri, options)
+        uri = opened.uri
         most = options.get("maxSteps")
         most = most if isinstance(most, int) and 0 < most <= _MAX_STEPS else _MAX_STEPS
         key = (opened.version, request, most)
@@ -306,7 +311,8 @@ class Runs:
             JsonRpcException: it is not open, has errors, or wants more trust than there is.
         """
         server, case = self._server, options.get("case")
-        opened = server.documents.documents.get(uri)
+        # Who calls a command may spell the URI another way than who has opened the document.
+        opened = server.documents.documents.get(uri) or server.documents.open_at(path_of(uri))
         if opened is None:
             raise JsonRpcException(f"{uri} is not open", REQUEST_FAILED)
         if opened.too_large:

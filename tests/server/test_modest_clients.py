@@ -184,6 +184,18 @@ async def test_a_client_that_leaves_out_parameters_is_asked_for_its_settings():
     assert await one.end() == 0
 
 
+async def test_a_command_finds_a_document_however_its_uri_is_spelt():
+    one = await start()
+    await one.initialize(SHOWS_ALL)
+    one.open("file:///work/a%20b/c+d.easm", "    STOP\n")
+    for spelt in ("file:///work/a%20b/c%2Bd.easm", "file:///work/a b/c+d.easm"):
+        ran = {"command": "nvm.run", "arguments": [spelt]}
+        assert (await one.ask("workspace/executeCommand", ran))["outcome"] == "stop"
+    ran["arguments"] = ["file:///work/other.easm"]
+    assert "not open" in (await one.fails("workspace/executeCommand", ran))["message"]
+    assert await one.end() == 0
+
+
 async def test_plain_text_keeps_what_is_code():
     assert plain_text("## Why\n\n`a*b` is **not** [x](y#z) \\| `**`\n") == (
         "Why\n\na*b is not x <y#z> | **"

@@ -12,11 +12,12 @@
 ;;; Code:
 
 (require 'easm-words)
-(require 'url-util)
 
 (declare-function eglot-current-server "eglot")
 (declare-function eglot-managed-p "eglot")
+(declare-function eglot--TextDocumentIdentifier "eglot")
 (declare-function jsonrpc-request "jsonrpc")
+(declare-function lsp--buffer-uri "lsp-mode")
 (declare-function lsp-register-client "lsp-mode")
 (declare-function lsp-request "lsp-mode")
 (declare-function lsp-stdio-connection "lsp-mode")
@@ -120,14 +121,16 @@ Comments stay where they are."
 
 (defun easm--execute (command arguments)
   "Have the server of this buffer execute COMMAND with ARGUMENTS, a vector."
-  (let ((uri (concat "file://" (url-hexify-string (expand-file-name buffer-file-name)
-                                                  (cons ?/ url-unreserved-chars)))))
-    (setq arguments (vconcat (vector uri) arguments)))
+  ;; The URI is spelt as it was when the document was opened.
   (cond ((and (featurep 'eglot) (eglot-managed-p))
-         (jsonrpc-request (eglot-current-server) :workspace/executeCommand
-                          (list :command command :arguments arguments) :timeout 60))
+         (let ((uri (plist-get (eglot--TextDocumentIdentifier) :uri)))
+           (jsonrpc-request (eglot-current-server) :workspace/executeCommand
+                            (list :command command :arguments (vconcat (list uri) arguments))
+                            :timeout 60)))
         ((bound-and-true-p lsp-mode)
-         (lsp-request "workspace/executeCommand" (list :command command :arguments arguments)))
+         (lsp-request "workspace/executeCommand"
+                      (list :command command
+                            :arguments (vconcat (list (lsp--buffer-uri)) arguments))))
         (t (user-error "No language server here: M-x eglot or M-x lsp"))))
 
 (defun easm-clear (&rest _)
