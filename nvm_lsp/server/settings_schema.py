@@ -63,7 +63,8 @@ _TEXTS = {
     "plain contracts (`evm`).",
     "includes.allowOutside": "Let `%include` read files outside of the workspace's folders.",
     "limits.fileSize": "Largest file that is analysed, in bytes.",
-    "limits.expansion": "Most instructions that a program's macros may expand to.",
+    "limits.expansion": "Most lines that a program's macros, and files included more "
+    "than once, may expand to.",
     "limits.output": "Most bytes of code that a program may assemble to.",
     "limits.workspaceFiles": "Most files of the workspace that are looked at unopened.",
     "limits.diagnostics": "Most findings that are shown of a file.",
