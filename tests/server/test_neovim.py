@@ -1,5 +1,5 @@
 """Neovim, without a screen, as a person uses it: diagnostics, hover, definition, rename, format,
-code action, run."""
+completion, code action, run."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def test_a_session_of_neovim(tmp_path, setup_lines):
     assert "finish:" in found["renamed"]
     assert [line.strip() for line in found["renamed"] if "PUSH1 finish" in line]
     assert "    PUSH1 0" in found["formatted"]
+    assert "PUSH1" in found["offered"]
     assert (found["outcome"], found["failure"]) == ("stop", "revert")
     assert "shown" not in found, found["shown"]
     assert found["told"].startswith("⇒ revert"), "the last run"

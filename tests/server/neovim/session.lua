@@ -99,6 +99,10 @@ local ok, problem = pcall(function()
   vim.lsp.util.apply_text_edits(edits, buffer, 'utf-16')
   result.formatted = lines()
 
+  result.offered = vim.tbl_map(
+    function(item) return item.label end, ask('textDocument/completion', at(3, 8)).items
+  )
+
   local run = ask('workspace/executeCommand', {
     command = 'nvm.run', arguments = { params.textDocument.uri },
   })
