@@ -37,7 +37,7 @@ from nvm_lsp.diagnostics import Diagnostic, Kind, Severity
 from nvm_lsp.lint.baseline import Baseline, BaselineError, load, within
 from nvm_lsp.lint.cache import FOLDER, Cache, open_cache
 from nvm_lsp.lint.jobs import lint_all
-from nvm_lsp.lint.merge import merged, takes_all_files
+from nvm_lsp.lint.merge import lacks_names, merged, takes_all_files
 from nvm_lsp.lint.report import FileReport, Report
 from nvm_lsp.lint.result import MAX_FILE_BYTES, FileResult, Request
 from nvm_lsp.lint.selection import level_of, unknown_codes
@@ -83,6 +83,7 @@ class _Run:
     kinds: tuple[Kind, ...]
     baseline: Baseline | None = None
     changes: Changes | None = None
+    around: list[Request] = field(default_factory=list)
     _found: dict[str, Request] = field(default_factory=dict)
 
     def is_new(self, found: Diagnostic, fingerprint: str) -> bool:
@@ -168,7 +169,6 @@ def _changes(revision: str) -> Changes:
 def _requests(
     arguments: argparse.Namespace, known: Configurations, sources: Sources
 ) -> list[Request]:
-    own = own_layer(arguments)
     out: list[Request] = []
     for path in files_of(
         arguments.paths or ["."], known, force_exclude=arguments.force_exclude
@@ -179,11 +179,18 @@ def _requests(
             sources.given[path] = data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
             if len(data) > MAX_FILE_BYTES:
                 raise UsageError(f"standard input is larger than {MAX_FILE_BYTES // 2**20} MiB")
-        settings = known.of(path).for_file(path)
-        if own is not None:
-            settings = replace(settings, layers=(*settings.layers, own))
-        out.append(Request(path, settings, arguments.fork, arguments.target, data))
+        out.append(_request(arguments, known, path, data))
     return out
+
+
+def _request(
+    arguments: argparse.Namespace, known: Configurations, path: str, data: bytes | None = None
+) -> Request:
+    own = own_layer(arguments)
+    settings = known.of(path).for_file(path)
+    if own is not None:
+        settings = replace(settings, layers=(*settings.layers, own))
+    return Request(path, settings, arguments.fork, arguments.target, data)
 
 
 def _cache_folder(known: Configurations) -> str:
@@ -236,8 +243,20 @@ def _show_settings(going: _Run) -> None:
 
 
 def _lint(going: _Run, cache: Cache | None) -> list[FileResult]:
+    """The results of what was asked for, then of programs around it, whose parts lack names."""
     with LintProgress(len(going.requests)) as progress:
-        return lint_all(going.requests, cache, going.arguments.jobs, progress.show)
+        results = lint_all(going.requests, cache, going.arguments.jobs, progress.show)
+    if not any(map(lacks_names, results)):
+        return results
+    from nvm_lsp.cli.lint_parts import programs_around  # noqa: PLC0415 -- seldom wanted
+
+    overlay = tuple((os.path.abspath(path), data) for path, data in going.sources.given.items())
+    going.around, around = programs_around(
+        results, going.known,
+        lambda path: replace(_request(going.arguments, going.known, path), overlay=overlay),
+        lambda requests: lint_all(requests, cache, going.arguments.jobs),
+    )
+    return [*results, *around]
 
 
 def _fix(
@@ -257,7 +276,7 @@ def _fix(
         return going.is_new(found, fingerprint)
 
     fixed = fix_files(
-        going.requests, results, reports, wanted,
+        [*going.requests, *going.around], results, reports, wanted,
         unsafe=arguments.unsafe_fixes, once=going.changes is not None,
     )
     for text in (fixed.summary("would fix" if arguments.diff else "fixed"), *fixed.left_out):
@@ -323,6 +342,11 @@ def _report(going: _Run, results: list[FileResult]) -> int:
     if any(file.diagnostics for file in reports) or not code:
         text = summary(reports, unsafe=arguments.unsafe_fixes)
         print(text if reports else "no easm files found", file=sys.stderr)
+    if any(map(lacks_names, results)):
+        from nvm_lsp.cli.lint_parts import judged_by  # noqa: PLC0415 -- as above
+
+        for text in judged_by(results):
+            print(text, file=sys.stderr)
     return max(code, 0 if arguments.exit_zero else int(_is_failure(going, reports)))
 
 

@@ -6,13 +6,14 @@ import difflib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from nvm_lsp.cli.write import write_file
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.lint.fixes import PASSES, Mended, Trial, errors_of_assembly, fix_of, mend
+from nvm_lsp.lint.merge import judges_of_parts, report_of_part
 from nvm_lsp.lint.one_file import TracingLoader, lint_file
 from nvm_lsp.lint.report import FileReport
 from nvm_lsp.lint.result import FileResult, Request
@@ -57,8 +58,9 @@ def fix_files(
 ) -> Fixed:
     """Fixes what the reports show, file by file; nothing is written.
 
-    A fix counts only if its file, and all that include it, assemble as well as before. ``once`` is
-    for findings that are wanted for the line they stand on, which says nothing after a change.
+    A fix counts only if its file, and all that include it, assemble as well as before; a file that
+    is judged by programs need not assemble by itself. ``once`` is for findings that are wanted for
+    the line they stand on, which says nothing after a change.
     """
     out = Fixed()
     loader = TracingLoader()
@@ -68,6 +70,7 @@ def fix_files(
         for name, _ in result.dependencies:
             if name != result.path:
                 includers.setdefault(os.path.abspath(name), []).append(by_path[result.path])
+    judges = judges_of_parts(results)
     for report in reports:
         path = report.path
         if not any(fix_of(found, path, unsafe) for found in report.diagnostics):
@@ -81,8 +84,10 @@ def fix_files(
         mark = _MARK if data.startswith(_MARK) else b""
         text = data.decode("utf-8-sig")
 
-        around = includers.get(os.path.abspath(path), [])
-        look = partial(_look, by_path[path], around, loader, wanted)
+        full = os.path.abspath(path)
+        around = includers.get(full, [])
+        judging = frozenset(judge.path for judge in judges.get(full, ()))
+        look = partial(_look, by_path[path], around, judging, loader, wanted)
         mended = mend(path, text, look, unsafe=unsafe, passes=1 if once else PASSES)
         _take(out, path, mended)
         after = mark + mended.text.encode()
@@ -95,6 +100,7 @@ def fix_files(
 def _look(
     request: Request,
     includers: Sequence[Request],
+    judging: frozenset[str],
     loader: TracingLoader,
     wanted: Wanted,
     text: str,
@@ -102,20 +108,25 @@ def _look(
     data = text.encode()
     loader.replace(request.path, data)
     result = lint_file(replace(request, data=data), loader)
-    broken = errors_of_assembly(result.diagnostics) + len(result.failures)
+    broken = len(result.failures) + (0 if judging else errors_of_assembly(result.diagnostics))
+    judged: list[FileResult] = []
     for includer in includers:
         content = loader.data(includer.path) if includer.data is None else includer.data
         if isinstance(content, bytes):
-            around = lint_file(replace(includer, data=content), loader)
+            around = lint_file(replace(includer, data=content, overlay=()), loader)
             broken += errors_of_assembly(around.diagnostics) + len(around.failures)
-    return Trial(
-        tuple(
-            found
-            for found, fingerprint in zip(result.diagnostics, result.fingerprints, strict=False)
-            if wanted(found, fingerprint)
-        ),
-        broken,
-    )
+            if includer.path in judging:
+                judged.append(around)
+    findings: Iterable[tuple[Diagnostic, str]]
+    findings = zip(result.diagnostics, result.fingerprints, strict=False)
+    if judging:
+        lines = split_lines(text)
+
+        def line_of(name: str, number: int) -> str:
+            return lines[number] if number < len(lines) else ""
+
+        findings = report_of_part(result, judged, line_of).findings()
+    return Trial(tuple(found for found, name in findings if wanted(found, name)), broken)
 
 
 def _take(out: Fixed, path: str, mended: Mended) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from nvm_lsp.configuration import Configurations
 
-__all__ = ["BYTECODE", "SOURCE", "STDIN", "files_of"]
+__all__ = ["BYTECODE", "SOURCE", "STDIN", "files_of", "sources_below"]
 
 STDIN = "-"
 SOURCE = (".easm",)
@@ -32,7 +33,7 @@ def files_of(
             excluded = force_exclude and path != STDIN and configurations.of(path).excludes(path)
             found: Iterable[str] = () if excluded else (path,)
         else:
-            found = _below(path, configurations)
+            found = sources_below(path, configurations)
         for file in found:
             name = os.path.abspath(file) if file != STDIN else file
             if name not in seen:
@@ -40,8 +41,11 @@ def files_of(
                 yield file
 
 
-def _below(folder: str, configurations: Configurations) -> Iterator[str]:
-    for here, folders, names in os.walk(folder):
+def sources_below(
+    folder: str, configurations: Configurations, most_folders: int | None = None
+) -> Iterator[str]:
+    """The easm files below a folder, by the rules of `files_of`; of so many folders at most."""
+    for here, folders, names in islice(os.walk(folder), most_folders):
         configuration = configurations.of(here)
         folders[:] = sorted(
             name

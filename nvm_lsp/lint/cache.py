@@ -26,7 +26,7 @@ __all__ = ["FOLDER", "Cache", "open_cache"]
 FOLDER = ".nvm-lsp-cache"
 _FILE = "lint.json"
 #: Raised when the form of the file changes.
-_FORM = 1
+_FORM = 2
 #: Days after which a result that nobody asked for is dropped.
 _DAYS = 14
 _TAG = (

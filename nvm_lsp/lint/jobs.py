@@ -45,7 +45,7 @@ def lint_all(
     for index, request in enumerate(requests):
         data = request.data if request.data is not None else content(request.path)
         found = None
-        if cache is not None and data is not None:
+        if cache is not None and data is not None and not request.overlay:
             found = cache.find(request.path, request.key, data)
         if found is not None:
             results[index] = found
@@ -56,7 +56,7 @@ def lint_all(
     if missing:
         for index, result in _fresh(missing, size, processes, cache):
             results[index] = result
-            if cache is not None:
+            if cache is not None and not requests[index].overlay:
                 cache.keep(requests[index].key, result)
             progress(len(results))
     return [results[index] for index in range(len(requests))]

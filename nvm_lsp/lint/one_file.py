@@ -53,6 +53,8 @@ class TracingLoader(FileLoader):
 def lint_file(request: Request, loader: TracingLoader) -> FileResult:
     """What is wrong with a file. ``loader`` may be used for many files."""
     path = request.path
+    if request.overlay:
+        loader = TracingLoader(overlay=dict(request.overlay))
     loader.used.clear()
     data = request.data if request.data is not None else read_bytes(path)
     if isinstance(data, Unreadable):
@@ -99,6 +101,7 @@ def _lint(request: Request, data: bytes, loader: TracingLoader) -> FileResult:
         tuple(sorted((mark.path, mark.line, mark.code) for mark in found.used)),
         # A plugin that failed before may be switched off by now, and has found nothing here.
         is_whole=not plugin_failures(),
+        parts=tuple(sorted(trees.keys() - {path})),
     )
 
 

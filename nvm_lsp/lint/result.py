@@ -42,7 +42,8 @@ BYTECODE = (".bin", ".hex")
 class Request:
     """A file to lint. ``fork`` and ``target`` outweigh what file and settings say.
 
-    ``data`` is the content of what cannot be read from disk.
+    ``data`` is the content of what cannot be read from disk; ``overlay`` are the contents of other
+    such files, by absolute path.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Request:
     fork: str | None = None
     target: str | None = None
     data: bytes | None = None
+    overlay: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -64,6 +66,8 @@ class FileResult:
     ``dependencies`` are the files that were read, the file itself among them, with a digest of each
     (None where it could not be read). ``used`` are suppressions of included files that silenced
     something: path, line from zero, code. ``is_whole`` says that no plugin was out of order.
+    ``parts`` are the files whose text became part of the program. ``only`` is set where nobody
+    asked for the file, but for others (by absolute path) that are parts of it.
     """
 
     path: str
@@ -73,6 +77,8 @@ class FileResult:
     dependencies: tuple[tuple[str, str | None], ...] = ()
     used: tuple[tuple[str, int, str], ...] = ()
     is_whole: bool = True
+    parts: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
 
 
 def digest(data: bytes) -> str:
@@ -133,6 +139,7 @@ def to_json(result: FileResult) -> list[Any]:
         result.fingerprints,
         result.dependencies,
         result.used,
+        result.parts,
     ]
 
 
@@ -142,7 +149,7 @@ def of_json(path: str, document: Any, kinds: Mapping[str, Kind]) -> FileResult:
     Raises:
         KeyError, TypeError, ValueError, IndexError: the document is none of ours.
     """
-    diagnostics, names, dependencies, used = document
+    diagnostics, names, dependencies, used, parts = document
     return FileResult(
         path,
         tuple(_diagnostic(row, kinds) for row in diagnostics),
@@ -150,6 +157,7 @@ def of_json(path: str, document: Any, kinds: Mapping[str, Kind]) -> FileResult:
         (),
         tuple((name, known) for name, known in dependencies),
         tuple((name, line, code) for name, line, code in used),
+        parts=tuple(parts),
     )
 
 
