@@ -138,8 +138,10 @@ def _effect(assembly: Assembly, line: int) -> Iterator[Fix]:
     if macro is None or macro.definition is not statement or effect is None:
         return
     clauses = f"takes({effect[0]}) returns({effect[1]})"
-    bracket = root.tree.line(line).text.index(")", statement.name.end) + 1
-    place = Span.of_line(line, bracket, statement.end)
+    text, end = root.tree.line(line).text, statement.name.end
+    if text[end : statement.end].lstrip().startswith("("):  # parameters, though there may be none
+        end = text.index(")", end) + 1
+    place = Span.of_line(line, end, max(end, statement.end))
     yield _fix(f"Declare {clauses}", edit_of(root.path, place, f" {clauses}"))
 
 

@@ -118,6 +118,10 @@ REWRITES = {
         "%macro m|(a)  # doc\n    PUSH a\n    ADD\n%end\n%m(1)\n", "Declare takes(1) returns(1)",
         "%macro m(a) takes(1) returns(1)  # doc\n    PUSH a\n    ADD\n%end\n%m(1)\n",
     ),
+    "the effect of a macro without parameters": (
+        "%macro m|  # (doc)\n    ADD\n%end\n%m()\n", "Declare takes(2) returns(1)",
+        "%macro m takes(2) returns(1)  # (doc)\n    ADD\n%end\n%m()\n",
+    ),
     "a JUMPDEST": (
         "PUSH1 0x04\nJUMP\nINVALID\n  JUMP|DEST  # here\n", "Name the JUMPDEST at_4",
         "PUSH1 at_4\nJUMP\nINVALID\nat_4:  # here\n",
