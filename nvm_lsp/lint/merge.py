@@ -123,8 +123,14 @@ def report_of_part(
     for found in (*kept, *by_programs):
         once.setdefault(_name(found), found)
     diagnostics = tuple(sorted(once.values(), key=lambda found: found.sort_key))
+    # What went wrong in a program that nobody asked for is said once, by the first of its parts.
+    failures = tuple(
+        failure
+        for judge in judges if judge.only is not None and here == min(judge.only)
+        for failure in judge.failures
+    )
     return FileReport(
-        result.path, diagnostics, fingerprints(diagnostics, line_of), result.failures
+        result.path, diagnostics, fingerprints(diagnostics, line_of), result.failures + failures
     )
 
 

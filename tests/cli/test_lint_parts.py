@@ -63,6 +63,9 @@ def test_what_judges_a_part_is_read_anew_when_it_changes(check):
         found=["src/lib/part.easm:1 ASM021", "src/lib/part.easm:2 ASM022"],
     )
     assert "judged" not in done.stderr
+    # It is looked for behind those that only look so, too.
+    many = {f"src/a{number}.easm": false for number in range(5)}
+    check(*only, files={**many, "src/two.easm": FILES["src/two.easm"]}, found=SAID)
 
 
 def test_only_a_part_that_lacks_names_is_judged_by_others(check):
