@@ -81,5 +81,5 @@ async def test_nothing_that_a_program_names_hangs_or_leads_out(wire, hostile):  
     place = (hostile / "nvm-lsp.toml").as_uri()
     flaws = await one.notified("textDocument/publishDiagnostics", uri=place)
     assert "leads outside" in flaws["diagnostics"][0]["message"]
-    assert (await run(one, uri))["result"]["outcome"] == "stop"
     assert one.said("window/showMessage") == []
+    assert (await run(one, uri))["result"]["outcome"] == "stop"
