@@ -322,7 +322,9 @@ class Diagnoser:
         documents = self._server.documents
         assembly, judging = documents.assembly(opened), documents.judging(opened)
         # Compared by identity: assemblies are not compared otherwise.
-        made_of = (assembly, *(documents.assembly(program) for program in judging or ()))
+        # To be judged by no program, as conditions leave it out, is not to be judged by itself.
+        judges = () if judging is None else tuple(map(documents.assembly, judging))
+        made_of = (assembly, judging is None, *judges)
         known = self._reports.get(opened.uri)
         if known is not None and known[0] == made_of:
             return known[1], {opened.uri: known[2]}
@@ -333,7 +335,7 @@ class Diagnoser:
         else:
             said = assembly.diagnostics
             if judging is not None:
-                said = documents.said_of_part(opened, [a.diagnostics for a in made_of[1:]])
+                said = documents.said_of_part(opened, [a.diagnostics for a in judges])
             found = (*self._comments(opened), *said)
         by_file = self._by_file(opened, found)
         number = _result_id(by_file)

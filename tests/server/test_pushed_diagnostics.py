@@ -127,3 +127,18 @@ async def test_what_programs_say_of_a_file_on_disk_is_not_said_of_its_open_text(
     wire.open(library.as_uri(), "%def A = 1\n", version=3)
     params = await wire.notified("textDocument/publishDiagnostics", uri=library.as_uri())
     assert (params["version"], params["diagnostics"]) == (3, [])
+
+
+async def test_a_report_is_made_anew_when_a_program_comes_to_judge_a_file(tmp_path):
+    """The program's condition leaves the file out, so nothing but that it lacks names changes."""
+    one = await start()
+    part, program = (tmp_path / name for name in ("part.easm", "program.easm"))
+    part.write_text("    PUSH A\n    STOP\n")
+    await one.initialize({"textDocument": {"diagnostic": {}}}, rootUri=tmp_path.as_uri())
+    asked = {"textDocument": {"uri": part.as_uri()}}
+    items = (await one.ask("textDocument/diagnostic", asked))["items"]
+    assert [item["code"] for item in items] == ["ASM006"]
+    one.open(program.as_uri(), '%if 0\n%include "part.easm"\n%end\n    STOP\n')
+    assert (await one.ask("textDocument/diagnostic", asked))["items"] == []
+    assert await one.end() == 0
+    one.process._transport.close()
