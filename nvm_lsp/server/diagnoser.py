@@ -22,7 +22,7 @@ from nvm_lsp.diagnostics import Diagnostic, Problem, Severity
 from nvm_lsp.lint.linter import Examination, examine_in_steps
 from nvm_lsp.runner.prepare import comment_diagnostics
 from nvm_lsp.server.paths import path_of
-from nvm_lsp.server.run_diagnostics import run_diagnostics
+from nvm_lsp.server.running.run_diagnostics import run_diagnostics
 from nvm_lsp.server.scenario_toml import is_scenario_file, scenario_diagnostics
 from nvm_lsp.server.workspace import OpenDocument
 from nvm_lsp.source import Document, Location, Position, Span

@@ -18,8 +18,8 @@ from nvm_lsp.assembler.loader import Loader
 from nvm_lsp.diagnostics import Diagnostic
 from nvm_lsp.opcodes import FORKS
 from nvm_lsp.runner.scenario_reader import BAD_SCENARIO, read_cases
-from nvm_lsp.server.completion_item import Item, Kind
-from nvm_lsp.server.path_completion import PATH_KEYS, Files, paths
+from nvm_lsp.server.completions.completion_item import Item, Kind
+from nvm_lsp.server.completions.path_completion import PATH_KEYS, Files, paths
 from nvm_lsp.server.paths import is_scenario_file
 from nvm_lsp.server.scenario_keys import schema
 from nvm_lsp.source import Location, Position, Span

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nvm_lsp.runner.service import ExecutionService
     from nvm_lsp.server.convert import Converter
     from nvm_lsp.server.diagnoser import Diagnoser
-    from nvm_lsp.server.runs import Runs
+    from nvm_lsp.server.running.runs import Runs
     from nvm_lsp.server.settings import Settings
     from nvm_lsp.server.text_refresh import Texts
     from nvm_lsp.server.transport import Inbox
@@ -104,7 +104,7 @@ class NvmServer(LanguageServer):
 
     @cached_property
     def runs(self) -> Runs:
-        from nvm_lsp.server.runs import Runs  # noqa: PLC0415 -- after initialize
+        from nvm_lsp.server.running.runs import Runs  # noqa: PLC0415 -- after initialize
 
         return Runs(self)
 
@@ -422,7 +422,7 @@ class NvmServer(LanguageServer):
         refresh = workspace.diagnostics if workspace is not None else None
         if opened is None or not self.client_pulls or (refresh and refresh.refresh_support):
             return
-        from nvm_lsp.server.run_diagnostics import run_diagnostics  # noqa: PLC0415 -- for few
+        from nvm_lsp.server.running.run_diagnostics import run_diagnostics  # noqa: PLC0415 -- for few
 
         self._pushed_runs.add(uri)
         found = run_diagnostics(self, opened)

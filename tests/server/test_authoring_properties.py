@@ -13,28 +13,28 @@ from hypothesis import strategies as st
 from nvm_lsp.assembler import Assembly, assemble_text
 from nvm_lsp.diagnostics import Fix
 from nvm_lsp.lint.fixes import apply_edits
-from nvm_lsp.server.comment_completion import in_comment
-from nvm_lsp.server.completion_items import Place, code_items
-from nvm_lsp.server.completion_site import site_at
-from nvm_lsp.server.constant_refactoring import (
+from nvm_lsp.server.actions.constant_refactoring import (
     extract_constant,
     extract_constant_everywhere,
     inline_constant,
 )
+from nvm_lsp.server.actions.macro_inlining import inline_all, inline_macro
+from nvm_lsp.server.actions.macro_refactoring import extract_macro
+from nvm_lsp.server.actions.quick_fixes import fixes_of, suppressions
+from nvm_lsp.server.actions.refactoring import Refused, push_conversions
+from nvm_lsp.server.actions.rewriting import rewrites
+from nvm_lsp.server.actions.stack_comment_edits import stack_comment_fixes
+from nvm_lsp.server.actions.surroundings import Surroundings
+from nvm_lsp.server.completions.comment_completion import in_comment
+from nvm_lsp.server.completions.completion_items import Place, code_items
+from nvm_lsp.server.completions.completion_site import site_at
+from nvm_lsp.server.completions.path_completion import Files
 from nvm_lsp.server.features.hover import hover
 from nvm_lsp.server.features.inlay_hint import static_hints
 from nvm_lsp.server.features.signature_help import signature_at
-from nvm_lsp.server.figures import figures, subjects
-from nvm_lsp.server.macro_inlining import inline_all, inline_macro
-from nvm_lsp.server.macro_refactoring import extract_macro
-from nvm_lsp.server.path_completion import Files
+from nvm_lsp.server.hovers.figures import figures, subjects
 from nvm_lsp.server.paths import Boundary
-from nvm_lsp.server.quick_fixes import fixes_of, suppressions
-from nvm_lsp.server.refactoring import Refused, push_conversions
-from nvm_lsp.server.rewriting import rewrites
 from nvm_lsp.server.scenario_toml import in_toml
-from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
-from nvm_lsp.server.surroundings import Surroundings
 from nvm_lsp.source import Position, Span, split_lines
 
 HEAD = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nvm_lsp.server.markup import plain_text
+from nvm_lsp.server.hovers.markup import plain_text
 from tests.server.wire import start
 
 pytestmark = pytest.mark.asyncio

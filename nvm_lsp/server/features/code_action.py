@@ -17,27 +17,27 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import Target, occurrence_at, target_of
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix
 from nvm_lsp.runner.prepare import comment_diagnostics
-from nvm_lsp.server.client_commands import client_has
-from nvm_lsp.server.constant_refactoring import (
+from nvm_lsp.server.actions.client_commands import client_has
+from nvm_lsp.server.actions.constant_refactoring import (
     extract_constant,
     extract_constant_everywhere,
     inline_constant,
 )
+from nvm_lsp.server.actions.freezing import freeze, freeze_end, update
+from nvm_lsp.server.actions.macro_inlining import inline_all, inline_macro, macro_at
+from nvm_lsp.server.actions.macro_refactoring import extract_macro
+from nvm_lsp.server.actions.quick_fixes import Creation, fixes_of, missing_name, suppressions
+from nvm_lsp.server.actions.refactoring import Introduction, Refused, push_conversions
+from nvm_lsp.server.actions.rewriting import rewrites
+from nvm_lsp.server.actions.run_actions import RUN, run_actions
+from nvm_lsp.server.actions.source_actions import UNUSED_INCLUDE, WholeFile, has_safe_fix
+from nvm_lsp.server.actions.stack_comment_edits import stack_comment_fixes
+from nvm_lsp.server.actions.surroundings import Surroundings
+from nvm_lsp.server.actions.workspace_edit import position_after, workspace_edit
 from nvm_lsp.server.diagnoser import Outdated
-from nvm_lsp.server.freezing import freeze, freeze_end, update
-from nvm_lsp.server.macro_inlining import inline_all, inline_macro, macro_at
-from nvm_lsp.server.macro_refactoring import extract_macro
+from nvm_lsp.server.hovers.stack_hover import is_ready, prepare
 from nvm_lsp.server.program_files import ProgramFiles, read_workspace
-from nvm_lsp.server.quick_fixes import Creation, fixes_of, missing_name, suppressions
-from nvm_lsp.server.refactoring import Introduction, Refused, push_conversions
-from nvm_lsp.server.rewriting import rewrites
-from nvm_lsp.server.run_actions import RUN, run_actions
 from nvm_lsp.server.scenario_toml import is_scenario_file
-from nvm_lsp.server.source_actions import UNUSED_INCLUDE, WholeFile, has_safe_fix
-from nvm_lsp.server.stack_comment_edits import stack_comment_fixes
-from nvm_lsp.server.stack_hover import is_ready, prepare
-from nvm_lsp.server.surroundings import Surroundings
-from nvm_lsp.server.workspace_edit import position_after, workspace_edit
 from nvm_lsp.source import Span
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.editor_hooks import CodeLens, CodeLensEntry, OpenProgram
 from nvm_lsp.hookspecs import hookimpl
 from nvm_lsp.runner.probes import comments_of
-from nvm_lsp.server.client_commands import client_has
+from nvm_lsp.server.actions.client_commands import client_has
 from nvm_lsp.server.contributions import ServedProgram, code_lenses, program_of, resolved
 from nvm_lsp.server.features import PLUGIN_COMMAND
-from nvm_lsp.server.figures import Subject, figures, subjects
+from nvm_lsp.server.hovers.figures import Subject, figures, subjects
+from nvm_lsp.server.hovers.stack_hover import is_ready, prepare
 from nvm_lsp.server.scenario_toml import is_scenario_file
-from nvm_lsp.server.stack_hover import is_ready, prepare
 from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:

@@ -19,18 +19,18 @@ from nvm_lsp.hookspecs import hookimpl
 from nvm_lsp.opcode_page import opcode_page
 from nvm_lsp.opcodes import opcode_by_name
 from nvm_lsp.server import contributions
-from nvm_lsp.server.comment_completion import in_comment
-from nvm_lsp.server.comment_hover import rule_page
-from nvm_lsp.server.completion_item import Client, to_json
-from nvm_lsp.server.completion_items import Place, code_items
-from nvm_lsp.server.completion_site import LAST_WORD, site_at
+from nvm_lsp.server.completions.comment_completion import in_comment
+from nvm_lsp.server.completions.completion_item import Client, to_json
+from nvm_lsp.server.completions.completion_items import Place, code_items
+from nvm_lsp.server.completions.completion_site import LAST_WORD, site_at
+from nvm_lsp.server.completions.path_completion import Files
 from nvm_lsp.server.contributions import ServedProgram, cursor_at
-from nvm_lsp.server.directive_pages import directive_page
 from nvm_lsp.server.features.hover import SIZED_PUSH
-from nvm_lsp.server.markup import markup
-from nvm_lsp.server.name_pages import fork_page, macro_page, symbol_page
+from nvm_lsp.server.hovers.comment_hover import rule_page
+from nvm_lsp.server.hovers.directive_pages import directive_page
+from nvm_lsp.server.hovers.markup import markup
+from nvm_lsp.server.hovers.name_pages import fork_page, macro_page, symbol_page
 from nvm_lsp.server.names import signatures_seen
-from nvm_lsp.server.path_completion import Files
 from nvm_lsp.server.scenario_keys import describe_key
 from nvm_lsp.server.scenario_toml import in_toml, is_named, is_scenario_file
 from nvm_lsp.source import Span

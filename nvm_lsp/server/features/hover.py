@@ -35,18 +35,18 @@ from nvm_lsp.opcodes import (
     opcode_by_code,
     opcode_by_name,
 )
-from nvm_lsp.server.comment_hover import Part, comment_parts
 from nvm_lsp.server.contributions import ServedProgram, cursor_at, hovers
-from nvm_lsp.server.directive_pages import directive_page
-from nvm_lsp.server.doc_comments import escaped
-from nvm_lsp.server.markup import markup
+from nvm_lsp.server.hovers.comment_hover import Part, comment_parts
+from nvm_lsp.server.hovers.directive_pages import directive_page
+from nvm_lsp.server.hovers.doc_comments import escaped
+from nvm_lsp.server.hovers.markup import markup
+from nvm_lsp.server.hovers.name_pages import expansion, fork_page, macro_page, name_page
+from nvm_lsp.server.hovers.stack_hover import is_short, stack_page
+from nvm_lsp.server.hovers.values import number_page, value_of
 from nvm_lsp.server.mended import mended
-from nvm_lsp.server.name_pages import expansion, fork_page, macro_page, name_page
 from nvm_lsp.server.names import signatures_seen
 from nvm_lsp.server.paths import uri_of
 from nvm_lsp.server.scenario_toml import is_named, is_scenario_file, toml_hover
-from nvm_lsp.server.stack_hover import is_short, stack_page
-from nvm_lsp.server.values import number_page, value_of
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t
 

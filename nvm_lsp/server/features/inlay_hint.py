@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.analysis.analyzer import Analysis, analyze
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.runner.render import hexdump, meaning_of
+from nvm_lsp.server.actions.stack_comment_edits import picture_text
+from nvm_lsp.server.hovers.stack_hover import has_flow, prepare
 from nvm_lsp.server.mended import mended
 from nvm_lsp.server.scenario_toml import is_scenario_file
-from nvm_lsp.server.stack_comment_edits import picture_text
-from nvm_lsp.server.stack_hover import has_flow, prepare
 from nvm_lsp.syntax import tree as t
 
 if TYPE_CHECKING:
     from lsprotocol import types as lsp
 
-    from nvm_lsp.server.run_lines import FileRun, LineRun
-    from nvm_lsp.server.runs import Result, TestRun
+    from nvm_lsp.server.running.run_lines import FileRun, LineRun
+    from nvm_lsp.server.running.runs import Result, TestRun
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
 

@@ -13,10 +13,10 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from nvm_lsp.analysis.graph import FORMATS
 from nvm_lsp.assembler import disassemble
 from nvm_lsp.opcodes import DEFAULT_FORK, find_fork
-from nvm_lsp.server.client_commands import tell
+from nvm_lsp.server.actions.client_commands import tell
 from nvm_lsp.server.features.virtual_document import program
 from nvm_lsp.server.protocol import REQUEST_FAILED
-from nvm_lsp.server.run_reports import (
+from nvm_lsp.server.running.run_reports import (
     comparison_markdown,
     comparison_summary,
     snapshot_difference,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
-from nvm_lsp.server.client_commands import tell
+from nvm_lsp.server.actions.client_commands import tell
 
 if TYPE_CHECKING:
     from nvm_lsp.server.server import NvmServer

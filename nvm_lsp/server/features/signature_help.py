@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS
 from nvm_lsp.opcodes import instruction_set
-from nvm_lsp.server.call_site import innermost_call
-from nvm_lsp.server.markup import markup
-from nvm_lsp.server.name_pages import macro_doc, macro_page
-from nvm_lsp.server.stack_hover import inputs_page
+from nvm_lsp.server.completions.call_site import innermost_call
+from nvm_lsp.server.hovers.markup import markup
+from nvm_lsp.server.hovers.name_pages import macro_doc, macro_page
+from nvm_lsp.server.hovers.stack_hover import inputs_page
 from nvm_lsp.syntax import parse_line
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from nvm_lsp.runner.code_sources import assembly_of
 from nvm_lsp.runner.step_log import read_chunk
 
 if TYPE_CHECKING:
-    from nvm_lsp.server.runs import Trace
+    from nvm_lsp.server.running.runs import Trace
     from nvm_lsp.server.server import NvmServer
 
 __all__ = ["handle"]

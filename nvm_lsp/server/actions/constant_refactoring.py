@@ -13,14 +13,14 @@ from nvm_lsp.assembler.comment_names import words_of_picture
 from nvm_lsp.assembler.references import expressions_of, occurrence_at, structure, target_of
 from nvm_lsp.diagnostics import Applicability, Edit, Fix
 from nvm_lsp.opcodes import is_reserved
-from nvm_lsp.server.refactoring import (
+from nvm_lsp.server.actions.refactoring import (
     Introduction,
     Refused,
     definition_before,
     edit_of,
     whole_lines,
 )
-from nvm_lsp.server.surroundings import Place, Surroundings
+from nvm_lsp.server.actions.surroundings import Place, Surroundings
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import tree as t
 

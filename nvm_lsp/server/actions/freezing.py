@@ -53,8 +53,8 @@ def update(
 ) -> Iterator[Fix]:
     """Expectations in lines as the last tests have shown them, those that were not met.
 
-    ``cases`` are those of `nvm_lsp.server.runs.Runs.test`. An expectation that holds in one case
-    and fails in another is left alone, and so is one whose text has changed since.
+    ``cases`` are those of `nvm_lsp.server.running.runs.Runs.test`. An expectation that holds in
+    one case and fails in another is left alone, and so is one whose text has changed since.
     """
     tree, path = assembly.program.root.tree, assembly.program.root.path
     wanted: dict[int, set[str | None]] = {}

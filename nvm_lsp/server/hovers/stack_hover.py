@@ -14,7 +14,7 @@ from nvm_lsp.analysis.pictures import Picture
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import opcode_by_code
-from nvm_lsp.server.stack_comment_edits import picture_text
+from nvm_lsp.server.actions.stack_comment_edits import picture_text
 
 __all__ = [
     "has_flow", "inputs_page", "is_ready", "is_short", "prepare", "program_cost", "stack_page",

@@ -15,7 +15,7 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import Block, structure
 from nvm_lsp.diagnostics import Applicability, Diagnostic, Edit, Fix
 from nvm_lsp.opcodes import opcode_by_name
-from nvm_lsp.server.refactoring import (
+from nvm_lsp.server.actions.refactoring import (
     Introduction,
     definition_before,
     edit_of,
@@ -24,7 +24,7 @@ from nvm_lsp.server.refactoring import (
     statement_near,
     whole_lines,
 )
-from nvm_lsp.server.surroundings import Surroundings
+from nvm_lsp.server.actions.surroundings import Surroundings
 from nvm_lsp.source import Position, Span
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t

@@ -15,11 +15,11 @@ from nvm_lsp.assembler.expressions import UNITS, checksum_address
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.diagnostics import Applicability, Edit, Fix
 from nvm_lsp.opcodes import opcode_by_name
-from nvm_lsp.server.constant_refactoring import expressions_at
-from nvm_lsp.server.macro_refactoring import effect_of_lines
-from nvm_lsp.server.refactoring import Introduction, edit_of, whole_lines
-from nvm_lsp.server.surroundings import Surroundings
-from nvm_lsp.server.values import value_of
+from nvm_lsp.server.actions.constant_refactoring import expressions_at
+from nvm_lsp.server.actions.macro_refactoring import effect_of_lines
+from nvm_lsp.server.actions.refactoring import Introduction, edit_of, whole_lines
+from nvm_lsp.server.actions.surroundings import Surroundings
+from nvm_lsp.server.hovers.values import value_of
 from nvm_lsp.source import Span
 from nvm_lsp.syntax import parse_line
 from nvm_lsp.syntax import tree as t

@@ -22,11 +22,11 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.expressions import FUNCTIONS, UNITS
 from nvm_lsp.assembler.references import structure
 from nvm_lsp.opcodes import FORKS, instruction_set, opcode_by_name
-from nvm_lsp.server.call_site import innermost_call
-from nvm_lsp.server.completion_item import Item, Kind
-from nvm_lsp.server.completion_site import Site
-from nvm_lsp.server.directive_pages import DIRECTIVES
-from nvm_lsp.server.path_completion import Files, paths
+from nvm_lsp.server.completions.call_site import innermost_call
+from nvm_lsp.server.completions.completion_item import Item, Kind
+from nvm_lsp.server.completions.completion_site import Site
+from nvm_lsp.server.completions.path_completion import Files, paths
+from nvm_lsp.server.hovers.directive_pages import DIRECTIVES
 from nvm_lsp.source import Position
 from nvm_lsp.syntax import tree as t
 from nvm_lsp.syntax.parser import directives

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nvm_lsp.source import Location, Position, Span
 
 if TYPE_CHECKING:
-    from nvm_lsp.server.runs import Result, TestRun
+    from nvm_lsp.server.running.runs import Result, TestRun
     from nvm_lsp.server.server import NvmServer
     from nvm_lsp.server.workspace import OpenDocument
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nvm_lsp.editor_hooks import Completion
 from nvm_lsp.editor_hooks import CompletionKind as Kind
-from nvm_lsp.server.markup import markup
+from nvm_lsp.server.hovers.markup import markup
 
 __all__ = ["Item", "Kind", "to_json"]
 

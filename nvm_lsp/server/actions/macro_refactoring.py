@@ -20,7 +20,7 @@ from nvm_lsp.assembler.references import (
 )
 from nvm_lsp.diagnostics import Applicability, Edit, Fix
 from nvm_lsp.opcodes import opcode_by_name
-from nvm_lsp.server.refactoring import (
+from nvm_lsp.server.actions.refactoring import (
     Introduction,
     Refused,
     definition_before,
@@ -29,7 +29,7 @@ from nvm_lsp.server.refactoring import (
     statement_near,
     whole_lines,
 )
-from nvm_lsp.server.surroundings import Surroundings
+from nvm_lsp.server.actions.surroundings import Surroundings
 from nvm_lsp.syntax import tree as t
 
 __all__ = ["effect_of_lines", "extract_macro", "merges_jumpdest"]

@@ -9,8 +9,8 @@ from nvm_lsp.analysis.analyzer import analyze
 from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.references import Target, definitions, occurrences, structure
 from nvm_lsp.opcodes import instruction_set, opcode_by_code
+from nvm_lsp.server.hovers.stack_hover import program_cost
 from nvm_lsp.server.names import distinct_contexts, macro_uses, uses
-from nvm_lsp.server.stack_hover import program_cost
 from nvm_lsp.syntax import tree as t
 
 __all__ = ["Subject", "effect_of", "figures", "subjects", "uses_of_macro"]

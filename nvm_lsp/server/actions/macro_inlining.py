@@ -15,9 +15,9 @@ from nvm_lsp.assembler import Assembly
 from nvm_lsp.assembler.program import Macro
 from nvm_lsp.assembler.references import Target, expressions_of, structure
 from nvm_lsp.diagnostics import Applicability, Edit, Fix
-from nvm_lsp.server.constant_refactoring import substitute
-from nvm_lsp.server.macro_refactoring import merges_jumpdest
-from nvm_lsp.server.refactoring import (
+from nvm_lsp.server.actions.constant_refactoring import substitute
+from nvm_lsp.server.actions.macro_refactoring import merges_jumpdest
+from nvm_lsp.server.actions.refactoring import (
     Refused,
     edit_of,
     indent_of,
@@ -25,8 +25,8 @@ from nvm_lsp.server.refactoring import (
     statement_near,
     whole_lines,
 )
-from nvm_lsp.server.stack_comment_edits import picture_text
-from nvm_lsp.server.surroundings import Surroundings
+from nvm_lsp.server.actions.stack_comment_edits import picture_text
+from nvm_lsp.server.actions.surroundings import Surroundings
 from nvm_lsp.syntax import tree as t
 
 __all__ = ["inline_all", "inline_macro", "macro_at"]

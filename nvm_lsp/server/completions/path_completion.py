@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from nvm_lsp.server.completion_item import Item, Kind
+from nvm_lsp.server.completions.completion_item import Item, Kind
 
 if TYPE_CHECKING:
     from nvm_lsp.server.paths import Boundary

@@ -15,12 +15,12 @@ from nvm_lsp.diagnostics import KINDS
 from nvm_lsp.lint.linter import rules
 from nvm_lsp.runner.run import OUTCOMES
 from nvm_lsp.runner.scenario_reader import KEYS
-from nvm_lsp.server.completion_item import Item, Kind
-from nvm_lsp.server.completion_items import fork_items
-from nvm_lsp.server.path_completion import PATH_KEYS, Files, paths
+from nvm_lsp.server.actions.stack_comment_edits import picture_after, picture_text
+from nvm_lsp.server.completions.completion_item import Item, Kind
+from nvm_lsp.server.completions.completion_items import fork_items
+from nvm_lsp.server.completions.path_completion import PATH_KEYS, Files, paths
+from nvm_lsp.server.hovers.stack_hover import has_flow
 from nvm_lsp.server.scenario_keys import describe_value, forms, values_of
-from nvm_lsp.server.stack_comment_edits import picture_after, picture_text
-from nvm_lsp.server.stack_hover import has_flow
 from nvm_lsp.syntax import parse_line
 
 __all__ = ["MARKERS", "OUTCOME_MEANING", "PROBES", "in_comment"]

@@ -19,9 +19,9 @@ from nvm_lsp.runner.service import RunFailedError
 from nvm_lsp.runner.testing import Verdict, of_assembly
 from nvm_lsp.server.paths import path_of
 from nvm_lsp.server.protocol import REQUEST_FAILED
-from nvm_lsp.server.run_lines import FileRun, LineRun, Moves, by_file
-from nvm_lsp.server.run_progress import run_progress
-from nvm_lsp.server.run_reports import snapshot_difference
+from nvm_lsp.server.running.run_lines import FileRun, LineRun, Moves, by_file
+from nvm_lsp.server.running.run_progress import run_progress
+from nvm_lsp.server.running.run_reports import snapshot_difference
 from nvm_lsp.server.workspace import OpenDocument
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from nvm_lsp.assembler.program import Macro
 from nvm_lsp.assembler.references import MacroScope
 from nvm_lsp.assembler.symbols import Symbol
 from nvm_lsp.opcodes import FORKS, opcode_by_code
-from nvm_lsp.server.doc_comments import doc_comment, escaped
-from nvm_lsp.server.figures import effect_of, uses_of_macro
+from nvm_lsp.server.actions.stack_comment_edits import picture_text
+from nvm_lsp.server.hovers.doc_comments import doc_comment, escaped
+from nvm_lsp.server.hovers.figures import effect_of, uses_of_macro
+from nvm_lsp.server.hovers.stack_hover import has_flow
+from nvm_lsp.server.hovers.values import number_page
 from nvm_lsp.server.names import distinct_contexts, macro_uses, uses
 from nvm_lsp.server.paths import uri_of
-from nvm_lsp.server.stack_comment_edits import picture_text
-from nvm_lsp.server.stack_hover import has_flow
-from nvm_lsp.server.values import number_page
 from nvm_lsp.source import Location
 from nvm_lsp.syntax import SyntaxTree
 from nvm_lsp.syntax import tree as t

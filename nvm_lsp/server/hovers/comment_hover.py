@@ -14,11 +14,11 @@ from nvm_lsp.assembler.comment_names import names_in_comment, words_of_picture
 from nvm_lsp.assembler.expressions import UNITS
 from nvm_lsp.diagnostics import KINDS
 from nvm_lsp.lint.linter import rules
-from nvm_lsp.server.comment_completion import MARKERS, OUTCOME_MEANING, PROBES
 from nvm_lsp.server.comments import words_of
-from nvm_lsp.server.name_pages import fork_page, symbol_page
+from nvm_lsp.server.completions.comment_completion import MARKERS, OUTCOME_MEANING, PROBES
+from nvm_lsp.server.hovers.name_pages import fork_page, symbol_page
+from nvm_lsp.server.hovers.values import number_page, value_of
 from nvm_lsp.server.scenario_keys import describe_key, describe_value
-from nvm_lsp.server.values import number_page, value_of
 from nvm_lsp.syntax import parse_expression
 from nvm_lsp.syntax import tree as t
 

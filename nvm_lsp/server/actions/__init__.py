@@ -1,0 +1,1 @@
+"""Changes of programs that code actions and refactorings make, as edits of texts."""

@@ -1,0 +1,1 @@
+"""What is told of instructions, names, values and comments, as Markdown."""

@@ -1,0 +1,1 @@
+"""Runs of programs for an editor, and what they have shown."""
