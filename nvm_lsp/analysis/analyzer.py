@@ -7,7 +7,7 @@ assembled program. It works alike on source and on disassembled bytecode.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from nvm_lsp.analysis.control_flow import STACK_LIMIT, Block, ControlFlow, contr
 from nvm_lsp.analysis.gas import Gas, Overhead, block_gas, program_gas
 from nvm_lsp.analysis.memory import KnownMemory
 from nvm_lsp.analysis.pictures import Named, Picture, Pictures, Sources
-from nvm_lsp.analysis.signatures import names_of_selector, signatures_in
+from nvm_lsp.analysis.signatures import names_in
 from nvm_lsp.analysis.stack import Step, Value, constants_of
 from nvm_lsp.analysis.stack_comments import StackComment, stack_comments
 from nvm_lsp.assembler import Assembly, Origin
@@ -257,6 +257,10 @@ class Analysis:
             if len(self.pictures.inputs(instruction.pc)) >= 6
         )
 
+    @cached_property
+    def _names_of_selector(self) -> Callable[[int], tuple[str, ...]]:
+        return names_in(self.assembly, "selector")
+
     def call(self, pc: int) -> CallReading:
         """How the call at ``pc`` reads."""
         row = opcode_by_code(self.flow.code[pc])
@@ -270,7 +274,7 @@ class Analysis:
             head = memory.read(offset, 4)
             if head is not None:
                 selector = int.from_bytes(head, "big")
-                names = names_of_selector(selector, signatures_in(self.assembly, "selector"))
+                names = self._names_of_selector(selector)
                 signature = names[0].split(" (")[0] if names else None
             places = range(offset + 4, offset + min(size, _LONGEST_DATA), 32)
             arguments = tuple(self._argument(memory, at) for at in places)
