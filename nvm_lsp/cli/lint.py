@@ -279,10 +279,8 @@ def _fix(
         [*going.requests, *going.around], results, reports, wanted,
         unsafe=arguments.unsafe_fixes, once=going.changes is not None,
     )
-    for text in (fixed.summary("would fix" if arguments.diff else "fixed"), *fixed.left_out):
-        if text:
-            print(text, file=sys.stderr)
     if arguments.diff:
+        _say_fixed(fixed.summary("would fix"), *fixed.left_out)
         show_diff(fixed)
         failed = max((_code_of_failures(report) for report in reports), default=0)
         return max(failed, int(bool(fixed.contents) and not arguments.exit_zero)), results
@@ -296,13 +294,20 @@ def _fix(
         # The text has stdout; what is left of the findings goes where it does not harm.
         going.asked = [replace(o, target="") if o.target == STDIN else o for o in going.asked]
     elif write_fixed(fixed):
+        _say_fixed(*fixed.left_out)
         return 2, results
+    _say_fixed(fixed.summary("fixed"), *fixed.left_out)
     if not fixed.contents:
         return 0, results
     if cache is not None:
         cache.refresh()
     going.sources.refresh()
     return 0, _lint(going, cache)
+
+
+def _say_fixed(*texts: str) -> None:
+    for text in filter(None, texts):
+        print(text, file=sys.stderr)
 
 
 def _filtered(going: _Run, report: FileReport) -> FileReport:
