@@ -321,7 +321,12 @@ class Pictures:
                 if number is not None:
                     continue
             elif names and names.get(scope, text) != text:
-                reason = self._disagrees(term, value, scope)
+                known = names[scope]
+                is_copy = any(  # `DUP1 # [copy, value]`: the name that is known is said, too
+                    other.text == known and stack[-1 - at] is value
+                    for at, other in enumerate(terms)
+                )
+                reason = "" if is_copy else self._disagrees(term, value, scope)
                 if reason:
                     wrong[index - 1] = reason
                     continue

@@ -172,6 +172,13 @@ class LintContext:
             return None
         if len({self.assembly.source_map.trail(pc) for pc in run}) > 1:
             return None
+        # What stands between, as the edge of a condition, may put one of them where another is not.
+        tree = found[0][0].tree if found else None
+        if tree is not None and any(
+            tree.line(number).statement is not None
+            for number in range(numbers[0] + 1, numbers[-1]) if number not in numbers
+        ):
+            return None
         return found
 
 

@@ -20,6 +20,8 @@ def mismatches(text: str) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("text", [
     # One value in two places may have a name in each.
     "CALLER\nDUP1  # [owner, caller]\nPOP\nPOP\nSTOP\n",
+    # A copy may have a name of its own beside the one that is known.
+    "CALLER  # [owner]\nDUP1  # [to check, owner]\nPOP\nPOP\nSTOP\n",
     # Gaps and any words say nothing, and give no name.
     "CALLER\nGAS  # [, _]\nDUP2  # [who, ?, who]\nPOP\nPOP\nPOP\nSTOP\n",
     # An error of writing is no number.
