@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -11,6 +10,7 @@ from itertools import islice
 from nvm_lsp.cli.walk import SOURCE, STDIN, sources_below
 from nvm_lsp.configuration import Configurations
 from nvm_lsp.lint.fixes import errors_of_assembly
+from nvm_lsp.lint.including import included_paths, programs_above
 from nvm_lsp.lint.merge import judges_of_parts, lacks_names
 from nvm_lsp.lint.result import FileResult, Request, content
 
@@ -25,8 +25,6 @@ _MOST_FILES = 5_000
 _MOST_BYTES = 64 * 1024 * 1024
 #: Folders above a file's own, where no project tells how far it goes.
 _PARENTS = 4
-
-_INCLUDE = re.compile(rb'%include\s+"([^"\r\n]*)"')
 
 _Lint = Callable[[Sequence[Request]], list[FileResult]]
 
@@ -172,13 +170,7 @@ class _Project:
             for _ in range(_PARENTS):
                 own = os.path.dirname(own)
                 self._read_all(_directly_in(own))
-        above: set[str] = set()
-        work = [path]
-        while work:
-            for file in self._included_by.get(work.pop(), set()) - above - {path}:
-                above.add(file)
-                work.append(file)
-        return sorted({file for file in above if not self._included_by.get(file)} or above)
+        return programs_above(path, self._included_by)
 
     def _read_all(self, files: Iterable[str]) -> None:
         for file in files:
@@ -188,8 +180,8 @@ class _Project:
             self._read.add(file)
             data = content(file) or b""
             self._bytes += len(data)
-            for written in _INCLUDE.findall(data):
-                name = os.path.join(os.path.dirname(file), written.decode("utf-8", "replace"))
+            for written in included_paths(data):
+                name = os.path.join(os.path.dirname(file), written)
                 if "\0" not in name:
                     self._included_by.setdefault(os.path.abspath(name), set()).add(file)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from nvm_lsp.diagnostics import Diagnostic, Severity
 from nvm_lsp.lint.fixes import errors_of_assembly
+from nvm_lsp.lint.including import LACKS
 from nvm_lsp.lint.report import FileReport
 from nvm_lsp.lint.result import FileResult, fingerprints
 from nvm_lsp.source import Location
@@ -20,8 +21,6 @@ _OF_LINES = ("SUP", "SYN")
 #: Those that say that a name is never used.
 _OF_NAMES = ("UNU", "LBL001")
 _OF_PROGRAMS = (*_OF_NAMES, _UNUSED_SUPPRESSION)
-#: What is said of a file that uses names of the programs that it is a part of.
-_LACKS = frozenset({"ASM006", "ASM021", "ASM022"})
 
 _LineOf = Callable[[str, int], str]
 
@@ -71,7 +70,7 @@ def takes_all_files(code: str) -> bool:
 
 def lacks_names(result: FileResult) -> bool:
     """Whether a file does not assemble by itself for want of names."""
-    return any(d.severity is Severity.ERROR and d.code in _LACKS for d in result.diagnostics)
+    return any(d.severity is Severity.ERROR and d.code in LACKS for d in result.diagnostics)
 
 
 def judges_of_parts(results: Sequence[FileResult]) -> dict[str, list[FileResult]]:

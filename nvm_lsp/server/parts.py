@@ -7,11 +7,11 @@ where it is included, would be red all over: what the programs say of it counts.
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
-from nvm_lsp.assembler import Assembly, errors
+from nvm_lsp.assembler import Assembly
 from nvm_lsp.diagnostics import Diagnostic, Severity
+from nvm_lsp.lint.including import LACKS, included_paths, programs_above
 from nvm_lsp.server.paths import Stamp, stamp_of
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Includers", "includes_in", "is_lack", "lacks_names", "said_of"]
 
-#: What is said of a file that uses names of the program that it is a part of.
-_LACKS = frozenset({errors.UNDEFINED_NAME, errors.UNDEFINED_MACRO, errors.NOT_CONSTANT})
-_INCLUDE = re.compile(rb'%include\s+"([^"\r\n]*)"')
 #: Programs that are asked about one file, and files that are looked through for them.
 _MOST_PROGRAMS = 4
 _MOST_BYTES = 1 << 20
@@ -30,7 +27,7 @@ _MOST_BYTES = 1 << 20
 
 def is_lack(diagnostic: Diagnostic) -> bool:
     """Whether it says that a name is missing."""
-    return diagnostic.kind in _LACKS
+    return diagnostic.code in LACKS
 
 
 def lacks_names(assembly: Assembly) -> bool:
@@ -49,15 +46,15 @@ def said_of(path: str, programs: list[tuple[Diagnostic, ...]]) -> tuple[Diagnost
     return tuple(sorted(found.values(), key=lambda diagnostic: diagnostic.sort_key))
 
 
-def includes_in(tree: SyntaxTree) -> tuple[bytes, ...]:
+def includes_in(tree: SyntaxTree) -> tuple[str, ...]:
     """The paths that a text includes, as they are written."""
-    found: list[bytes] = []
+    found: list[str] = []
     for chunk in tree.chunks:
         known = chunk.cache.get("included paths")
         if not isinstance(known, tuple):
             known = tuple(
                 path for line in chunk.lines if "%include" in line.text
-                for path in _INCLUDE.findall(line.text.encode("utf-8", "replace"))
+                for path in included_paths(line.text.encode("utf-8", "replace"))
             )
             chunk.cache["included paths"] = known
         found += known
@@ -68,7 +65,7 @@ class Includers:
     """The `%include` lines of the workspace's files, read as bytes: most files are not parsed."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Stamp | None, tuple[bytes, ...]]] = {}
+        self._known: dict[str, tuple[Stamp | None, tuple[str, ...]]] = {}
         self._graph: dict[str, set[str]] | None = None
 
     def changed(self) -> None:
@@ -82,15 +79,7 @@ class Includers:
         """
         if self._graph is None:
             self._graph = self._made(workspace)
-        above: dict[str, None] = {}
-        work = [path]
-        while work:
-            for file in sorted(self._graph.get(work.pop(), ())):
-                if file not in above and file != path:
-                    above[file] = None
-                    work.append(file)
-        tops = [file for file in above if not self._graph.get(file)]
-        return sorted(tops or above)[:_MOST_PROGRAMS]
+        return programs_above(path, self._graph)[:_MOST_PROGRAMS]
 
     def _made(self, workspace: Workspace) -> dict[str, set[str]]:
         """By file, those that include it."""
@@ -110,20 +99,20 @@ class Includers:
             else:
                 continue
             for name in written:
-                included = loader.resolve(name.decode("utf-8", "replace"), file)
+                included = loader.resolve(name, file)
                 graph.setdefault(included, set()).add(file)
         self._known = {file: known for file, known in self._known.items() if file in files}
         return graph
 
-    def _written(self, file: str) -> tuple[bytes, ...]:
+    def _written(self, file: str) -> tuple[str, ...]:
         stamp, known = stamp_of(file), self._known.get(file)
         if known is not None and known[0] == stamp:
             return known[1]
-        found: tuple[bytes, ...] = ()
+        found: tuple[str, ...] = ()
         if stamp is not None:
             try:
                 with open(file, "rb") as stream:
-                    found = tuple(_INCLUDE.findall(stream.read(_MOST_BYTES)))
+                    found = tuple(included_paths(stream.read(_MOST_BYTES)))
             except OSError:
                 found = ()
         self._known[file] = (stamp, found)

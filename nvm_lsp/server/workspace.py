@@ -69,7 +69,7 @@ class OpenDocument:
         return self.size > self.limit
 
     @property
-    def includes(self) -> tuple[bytes, ...]:
+    def includes(self) -> tuple[str, ...]:
         """The paths that it includes, as they are written."""
         return includes_in(self.tree)
 

@@ -26,3 +26,18 @@ async def client(shared_client: LanguageClient):
     await shared_client.workspace_symbol_async(lsp.WorkspaceSymbolParams(query=""))
     shared_client.diagnostics.clear()
     shared_client.log_messages.clear()
+
+
+#: The program that sessions of real editors work on.
+PROGRAM_OF_SESSIONS = """\
+# A comment with an emoji 😀 and é.
+start:
+    PUSH1 3
+    PUSH1 4
+    ADDD
+    PUSH1 done
+    JUMP
+done:
+  PUSH1   0
+    STOP
+"""

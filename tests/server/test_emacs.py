@@ -14,20 +14,9 @@ from pathlib import Path
 import pytest
 
 from nvm_lsp.cli.serve import EDITORS, FILES
+from tests.server.shared import PROGRAM_OF_SESSIONS as PROGRAM
 
 SESSION = Path(__file__).parent / "emacs" / "session.el"
-PROGRAM = """\
-# A comment with an emoji 😀 and é.
-start:
-    PUSH1 3
-    PUSH1 4
-    ADDD
-    PUSH1 done
-    JUMP
-done:
-  PUSH1   0
-    STOP
-"""
 
 
 def _of_help() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -241,24 +241,22 @@ class Runs:
     async def _perform(
         self, opened: OpenDocument, job: Job, verb: str
     ) -> dict[str, Any]:
-        title = f"{verb} {os.path.basename(opened.document.path)}"
-        async with run_progress(self._server, title) as progress:
-            try:
-                return await self._server.service.perform(
-                    job, owner=opened.uri, progress=progress
-                )
-            except RunFailedError as error:
-                raise JsonRpcException(str(error), REQUEST_FAILED) from error
+        return await self._served(self._server.service.perform, job, opened, verb)
 
     async def _run(
         self, opened: OpenDocument, request: Request
     ) -> dict[str, Any]:
-        title = f"Running {os.path.basename(opened.document.path)}"
+        return await self._served(self._server.service.run, request, opened, "Running")
+
+    async def _served(
+        self, serve: Callable[..., Awaitable[dict[str, Any]]], wanted: Job | Request,
+        opened: OpenDocument, verb: str,
+    ) -> dict[str, Any]:
+        """Has the service do something with a program, with progress; its failure is the answer."""
+        title = f"{verb} {os.path.basename(opened.document.path)}"
         async with run_progress(self._server, title) as progress:
             try:
-                return await self._server.service.run(
-                    request, owner=opened.uri, progress=progress
-                )
+                return await serve(wanted, owner=opened.uri, progress=progress)
             except RunFailedError as error:
                 raise JsonRpcException(str(error), REQUEST_FAILED) from error
 
